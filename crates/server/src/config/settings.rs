@@ -1,0 +1,92 @@
+//! The configuration as meant: checked, complete, in base units. The rest of the server sees only this.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use headwater_log::Classes;
+
+/// Everything a hub is started with.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where it listens. Port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Where the log lives.
+    pub storage: Storage,
+    /// Silence after which a stream gets a heartbeat. Default 15 s.
+    pub heartbeat: Duration,
+    /// Middle of the reconnect delay told to clients, each of which gets a value ± 50 %. Default 3 s.
+    pub retry: Duration,
+    /// Over how long a stopping hub spreads the ends of its streams. Default 25 s.
+    pub drain: Duration,
+    /// Age at which a stream is ended so that its client moves on, ± 10 %; zero: never. Default 1 h.
+    pub max_age: Duration,
+    /// Certificate and key; with them `listen` speaks TLS.
+    pub tls: Option<TlsFiles>,
+    /// Durability, retention and event size by topic.
+    pub classes: Classes,
+    /// Window in which a repeated idempotency key is recognised. Default 10 min.
+    pub idempotency: Duration,
+    /// Threads that serve connections; default one per core.
+    pub shards: usize,
+    /// Bytes of recent events kept in memory for live readers. Default 32 MiB.
+    pub tail: usize,
+    /// Size at which a segment file is sealed. Default 64 MiB.
+    pub segment: u64,
+    /// Bytes of events kept for classes with durability `memory`. Default 64 MiB.
+    pub memory: u64,
+    /// Bounds on what one request or connection may ask.
+    pub limits: Limits,
+    /// What is logged to standard error.
+    pub log: LogLevel,
+}
+
+/// Where the log lives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Storage {
+    /// In segment files in this folder.
+    Disk(PathBuf),
+    /// In memory, gone with the process.
+    Memory,
+}
+
+/// The two files TLS needs, PEM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// Certificate chain, leaf first.
+    pub certificate: PathBuf,
+    /// Private key.
+    pub key: PathBuf,
+}
+
+/// Bounds on requests and connections.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Largest body of a batch publish in bytes; streaming bodies are bounded per event. Default 16 MiB.
+    pub body: usize,
+    /// Largest request head in bytes. Default 16 KiB.
+    pub head: usize,
+    /// Time for a whole request head to arrive. Default 10 s.
+    pub head_timeout: Duration,
+    /// Time without a byte after which a publish body is given up. Default 30 s.
+    pub body_timeout: Duration,
+    /// Time a reader may take no byte while data waits for it. Default 60 s.
+    pub stall_timeout: Duration,
+    /// Bytes of publishes waiting for the disk before more are answered 429. Default 64 MiB.
+    pub queue: usize,
+    /// Open connections; zero: as many as the descriptors allow, less a reserve. Default 0.
+    pub connections: usize,
+}
+
+/// Least severity that is logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// Only what needs somebody's attention.
+    Error,
+    /// Also what may need it.
+    Warn,
+    /// Also starts, stops and reloads.
+    Info,
+    /// Also one line per stream and publish.
+    Debug,
+}

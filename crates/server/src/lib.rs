@@ -1,0 +1,3 @@
+//! The HTTP side of Headwater.
+
+pub mod config;
