@@ -1,1 +1,27 @@
-//! Placeholder, replaced below.
+//! The state of a hub, without sockets and without a clock.
+//!
+//! What is durable arrives as a [`Durable`](headwater_log::Durable) group, is encoded once into the
+//! [`Tail`], and finds its readers through the [`FanOut`]. A reader is a [`Session`]: a cursor into
+//! the log and a group of readers with the same [`Selection`](headwater_log::Selection). Nobody owns
+//! a queue: a session that is behind reads the tail again from its cursor, and one that fell off the
+//! tail reads the log.
+//!
+//! * [`Tail`] holds the newest events as encoded frames, bounded in bytes, shared by all shards.
+//! * [`Run`] is a stretch of frames for one selection: what one send carries.
+//! * [`FanOut`] maps topics to groups of sessions; its cost depends on the matching groups only.
+//! * [`Wheel`] holds the next deadline of every session. Time is passed in.
+//! * [`Wire`] is the one place that turns events into bytes.
+
+mod fanout;
+mod run;
+mod session;
+mod tail;
+mod wheel;
+mod wire;
+
+pub use fanout::{FanOut, Group, GroupId};
+pub use run::Run;
+pub use session::{Place, Session};
+pub use tail::{Batch, Gather, Tail};
+pub use wheel::{Ticket, Wheel};
+pub use wire::{Closing, Format, GapReason, Wire};

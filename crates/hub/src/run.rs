@@ -1,0 +1,66 @@
+//! A stretch of frames: what one send carries, with the places where it may be cut.
+
+use bytes::Bytes;
+
+/// Encoded events of one selection in log order.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// The frames, one after another.
+    pub bytes: Bytes,
+    /// For each frame its sequence number and where it ends in `bytes`.
+    pub ends: Box<[(u64, u32)]>,
+    /// Every selected event up to here is in the run or was before it.
+    pub upto: u64,
+}
+
+/// How far a reader has come in a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Mark {
+    /// The last event that went out whole, if any did.
+    pub(crate) whole: Option<u64>,
+    /// Bytes of the following frame that went out too.
+    pub(crate) partial: u32,
+}
+
+impl Run {
+    /// Sequence number of the last frame.
+    pub fn last(&self) -> Option<u64> {
+        self.ends.last().map(|(seq, _)| *seq)
+    }
+
+    /// Number of events.
+    pub fn events(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Events that end within the first `bytes` bytes.
+    pub fn events_within(&self, bytes: usize) -> usize {
+        self.ends.partition_point(|(_, end)| *end as usize <= bytes)
+    }
+
+    /// Where a reader stands that has taken the first `sent` bytes.
+    pub(crate) fn mark(&self, sent: usize) -> Mark {
+        match self.events_within(sent) {
+            0 => Mark { whole: None, partial: sent as u32 },
+            n => {
+                let (seq, end) = self.ends[n - 1];
+                Mark { whole: Some(seq), partial: sent as u32 - end }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_fall_on_frame_ends_and_inside_frames() {
+        let run = Run { bytes: Bytes::from_static(b"aaabbbb"), ends: Box::new([(5, 3), (9, 7)]), upto: 12 };
+        assert_eq!(run.mark(0), Mark { whole: None, partial: 0 });
+        assert_eq!(run.mark(2), Mark { whole: None, partial: 2 });
+        assert_eq!(run.mark(3), Mark { whole: Some(5), partial: 0 });
+        assert_eq!(run.mark(6), Mark { whole: Some(5), partial: 3 });
+        assert_eq!(run.mark(7), Mark { whole: Some(9), partial: 0 });
+    }
+}
