@@ -2,6 +2,17 @@
 #![no_std]
 extern crate alloc;
 
+mod decoder;
+mod encoder;
+mod event;
 mod field;
+mod id_text;
 
-pub use field::{EventId, EventType, InvalidField};
+pub use decoder::{Builder, DecodeError, Decoder, InvalidUtf8, Limit, LimitExceeded};
+pub use encoder::{Encoder, Message};
+pub use event::Event;
+pub use field::{EventId, EventType, Field, IdRef, InvalidField, TypeRef};
+pub use id_text::IdText;
+
+/// The type of an event whose block has no `event` field, or an empty one.
+pub const DEFAULT_TYPE: &str = "message";
