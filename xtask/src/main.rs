@@ -1,1 +1,68 @@
-fn main() {}
+//! `cargo xtask`: everything a developer or the continuous integration runs, in one program that
+//! needs nothing but the Rust toolchain to start.
+//!
+//! Each command installs or finds the tools it needs and says which one is missing where it
+//! cannot. Nothing is skipped for want of a tool: what cannot run has failed.
+#![expect(clippy::print_stdout, reason = "standard output is what this program is for")]
+
+mod bench;
+mod docs;
+mod fuzz;
+mod process;
+mod tally;
+mod test;
+mod tools;
+mod workspace;
+
+use std::process::ExitCode;
+
+use process::Failure;
+use workspace::Workspace;
+
+const USAGE: &str = "\
+usage: cargo xtask <command>
+
+  test [--part PART] [FILTER]   run every test, or those whose name contains FILTER;
+                                parts: rust, workspaces, node, book
+  bench [NAME]                  run the benchmarks below bench/, or those of one folder
+  docs                          build the book and the API documentation, warnings denied
+  deny                          check dependencies against deny.toml
+  fuzz [SECONDS]                run every fuzz target for so long (default 60)
+  setup                         install the tools the tests need, and nothing else
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let workspace = Workspace::find();
+    let outcome = match words.as_slice() {
+        ["test", rest @ ..] => match test::Request::parse(rest) {
+            Ok(request) => return test::run(&workspace, &request),
+            Err(failure) => Err(failure),
+        },
+        ["bench", rest @ ..] => bench::run(&workspace, rest.first().copied()),
+        ["docs"] => docs::build(&workspace),
+        ["deny"] => docs::deny(&workspace),
+        ["fuzz"] => fuzz::run(&workspace, fuzz::DEFAULT_SECONDS),
+        ["fuzz", seconds] => match seconds.parse() {
+            Ok(seconds) => fuzz::run(&workspace, seconds),
+            Err(_) => Err(Failure::new("read the arguments", format!("`{seconds}` is not a number of seconds"))),
+        },
+        ["setup"] => tools::debian::install_missing().and_then(|()| test::node::install(&workspace)),
+        ["help" | "--help" | "-h"] => {
+            print!("{USAGE}");
+            Ok(())
+        }
+        _ => {
+            eprint!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("{failure}");
+            ExitCode::FAILURE
+        }
+    }
+}

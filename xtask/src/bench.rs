@@ -1,0 +1,39 @@
+//! The benchmarks: every folder of `bench/` is a package of its own with one way to run it.
+
+use std::fs;
+
+use crate::process::{self, Failure};
+use crate::workspace::Workspace;
+
+/// Runs all benchmarks, or those of one folder, against an optimised hub.
+pub(crate) fn run(workspace: &Workspace, only: Option<&str>) -> Result<(), Failure> {
+    let folders = packages(workspace)?;
+    if let Some(name) = only.filter(|name| !folders.iter().any(|folder| folder == name)) {
+        return Err(Failure::new("find the benchmark", format!("`{name}` is none of {}", folders.join(", "))));
+    }
+    process::run(workspace.cargo(".").args(["build", "--release", "--package", "headwater"]))?;
+    for folder in folders.iter().filter(|folder| only.is_none_or(|name| name == *folder)) {
+        let path = format!("bench/{folder}");
+        // Criterion benches stand in `benches/`; a load runner is a program.
+        let criterion = workspace.root.join(&path).join("benches").is_dir();
+        let verb: &[&str] = if criterion { &["bench"] } else { &["run", "--release"] };
+        println!("\n== {path}");
+        process::run(
+            workspace.cargo(&path).args(verb).env("HEADWATER_BIN", workspace.target.join("release/headwater")),
+        )?;
+    }
+    println!("\nwhat was measured before, and on which machine, is in bench/RESULTS.md");
+    Ok(())
+}
+
+fn packages(workspace: &Workspace) -> Result<Vec<String>, Failure> {
+    let folder = workspace.root.join("bench");
+    let entries = fs::read_dir(&folder).map_err(|error| Failure::new(format!("list {}", folder.display()), error))?;
+    let mut names: Vec<String> = entries
+        .filter_map(Result::ok)
+        .filter(|entry| entry.path().join("Cargo.toml").is_file())
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    Ok(names)
+}

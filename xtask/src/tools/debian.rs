@@ -1,0 +1,90 @@
+//! Programs from Debian packages that the whole-system tests drive the hub with.
+
+use std::env;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use crate::process::{self, Failure};
+
+/// Program, package, and what needs it.
+const NEEDED: &[(&str, &str, &str)] = &[
+    ("bash", "bash", "the samples of the book"),
+    ("curl", "curl", "the samples of the book and the endpoint tests"),
+    ("chromium", "chromium", "the browser tests"),
+    ("nginx", "nginx", "the proxy tests"),
+    ("haproxy", "haproxy", "the proxy tests"),
+    ("caddy", "caddy", "the proxy tests"),
+    ("nghttp", "nghttp2-client", "the HTTP/2 tests"),
+];
+
+/// As root, with no service started by the packages: the tests start their own on free ports.
+/// `policy-rc.d` is the file Debian asks whether it may.
+const INSTALL: &str = r#"
+set -e
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+  printf '#!/bin/sh\nexit 101\n' > "$policy"
+  chmod 755 "$policy"
+  trap 'rm -f "$policy"' EXIT
+fi
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -q
+apt-get install -q -y --no-install-recommends "$@"
+"#;
+
+/// Installs the packages whose programs are not there yet, where this user may.
+pub(crate) fn install_missing() -> Result<(), Failure> {
+    let missing = missing();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let packages: Vec<&str> = missing.iter().map(|(_, package, _)| *package).collect();
+    println!("installing Debian packages: {}", packages.join(" "));
+    let mut install = as_root().ok_or_else(|| refusal(&missing, "neither root nor sudo without a password"))?;
+    install.args(["sh", "-c", INSTALL, "install"]).args(&packages);
+    process::run(&mut install).map_err(|failure| refusal(&missing, &failure.to_string()))?;
+    match self::missing().as_slice() {
+        [] => Ok(()),
+        left => Err(refusal(left, "the packages were installed, the programs are not there")),
+    }
+}
+
+/// The search path with the folders that Debian keeps from ordinary users' paths added.
+pub(crate) fn search_path() -> std::ffi::OsString {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let folders = env::split_paths(&path).chain(["/usr/sbin", "/sbin"].map(PathBuf::from));
+    env::join_paths(folders).unwrap_or(path)
+}
+
+fn missing() -> Vec<(&'static str, &'static str, &'static str)> {
+    let path = search_path();
+    let found = |program: &str| env::split_paths(&path).any(|folder| folder.join(program).is_file());
+    NEEDED.iter().copied().filter(|(program, ..)| !found(program)).collect()
+}
+
+/// A command that runs its arguments as root, if this user may without being asked anything.
+fn as_root() -> Option<Command> {
+    let answer = |program: &str, arguments: &[&str]| {
+        let output = Command::new(program).args(arguments).stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
+        output.status.success().then_some(output.stdout)
+    };
+    if answer("id", &["-u"])?.trim_ascii() == b"0" {
+        return Some(Command::new("env"));
+    }
+    answer("sudo", &["-n", "true"])?;
+    let mut sudo = Command::new("sudo");
+    sudo.args(["-n", "env"]);
+    Some(sudo)
+}
+
+fn refusal(missing: &[(&str, &str, &str)], why: &str) -> Failure {
+    let programs: Vec<_> = missing.iter().map(|(program, _, user)| format!("{program} ({user})")).collect();
+    let packages: Vec<_> = missing.iter().map(|(_, package, _)| *package).collect();
+    Failure::new(
+        format!("install {}", programs.join(", ")),
+        format!(
+            "{why}; run `apt-get install {}` as root, the tests that need them fail until then",
+            packages.join(" ")
+        ),
+    )
+}
