@@ -16,6 +16,8 @@
 //! failed sync is never retried.
 
 mod class;
+pub mod clock;
+pub mod disk;
 mod engine;
 mod event;
 mod position;
