@@ -1,0 +1,89 @@
+// Numbers and times as people read them, and the two small grammars of the hub: ids and patterns.
+
+/** @param {number} value */
+export function count(value) {
+  if (value >= 1e9) return `${trim(value / 1e9)} G`;
+  if (value >= 1e6) return `${trim(value / 1e6)} M`;
+  if (value >= 1e4) return `${trim(value / 1e3)} k`;
+  return value >= 100 || Number.isInteger(value) ? String(Math.round(value)) : value.toFixed(1);
+}
+
+/** @param {number} value bytes */
+export function bytes(value) {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+  let step = 0;
+  while (value >= 1024 && step < units.length - 1) {
+    value /= 1024;
+    step += 1;
+  }
+  return `${step === 0 ? Math.round(value) : trim(value)} ${units[step]}`;
+}
+
+/** @param {number} seconds */
+export function duration(seconds) {
+  const s = Math.floor(seconds);
+  if (s < 60) return `${s} s`;
+  if (s < 3600) return `${Math.floor(s / 60)} min ${s % 60} s`;
+  if (s < 86400) return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
+  return `${Math.floor(s / 86400)} d ${Math.floor((s % 86400) / 3600)} h`;
+}
+
+/**
+ * Local time of day with milliseconds.
+ * @param {Date} time
+ */
+export function clock(time) {
+  const two = (/** @type {number} */ n) => String(n).padStart(2, "0");
+  const millis = String(time.getMilliseconds()).padStart(3, "0");
+  return `${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}.${millis}`;
+}
+
+/**
+ * An event id taken apart, or null for anything else.
+ * @param {string | undefined | null} id
+ * @returns {{seq: bigint, epoch: string} | null}
+ */
+export function position(id) {
+  const match = /^(\d+)-([0-9a-f]{4,8})$/.exec(id ?? "");
+  return match ? { seq: BigInt(match[1]), epoch: match[2] } : null;
+}
+
+/**
+ * Whether `id` is at or before `other` in the same log.
+ * @param {string} id
+ * @param {string | null} other
+ */
+export function atOrBefore(id, other) {
+  const [a, b] = [position(id), position(other)];
+  return a !== null && b !== null && a.epoch === b.epoch && a.seq <= b.seq;
+}
+
+/**
+ * The cursor after which `id` is the next event.
+ * @param {string} id
+ */
+export function cursorBefore(id) {
+  const at = position(id);
+  return at && at.seq > 0n ? `${at.seq - 1n}-${at.epoch}` : null;
+}
+
+/**
+ * Whether a topic or pattern covers a topic: `*` is one segment, a last `**` this and all below.
+ * @param {string} pattern
+ * @param {string} topic
+ */
+export function covers(pattern, topic) {
+  const wanted = pattern.split("/");
+  const given = topic.split("/");
+  if (wanted.at(-1) === "**") {
+    wanted.pop();
+    if (given.length < wanted.length || topic.startsWith("$") !== pattern.startsWith("$")) return false;
+    given.length = wanted.length;
+  }
+  return wanted.length === given.length && wanted.every((part, i) => part === "*" || part === given[i]);
+}
+
+/** @param {number} value */
+function trim(value) {
+  return value >= 100 ? String(Math.round(value)) : value.toFixed(1);
+}

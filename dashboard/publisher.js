@@ -1,0 +1,67 @@
+// The publish form and the hub's answer to it.
+
+import { publish, Refusal } from "./api.js";
+import { button, element, find } from "./dom.js";
+
+/** The publish panel. */
+export class Publisher {
+  #form = find("publish", HTMLFormElement);
+  #topic = find("publish-topic", HTMLInputElement);
+  #data = find("publish-data", HTMLTextAreaElement);
+  #type = find("publish-type", HTMLInputElement);
+  #key = find("publish-key", HTMLInputElement);
+  #final = find("publish-final", HTMLSelectElement);
+  #answer = find("answer", HTMLElement);
+  #watch;
+
+  /** @param {import("./watch.js").Watch} watch */
+  constructor(watch) {
+    this.#watch = watch;
+    this.#form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#send();
+    });
+    this.#data.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+        event.preventDefault();
+        this.#form.requestSubmit();
+      }
+    });
+  }
+
+  async #send() {
+    const topic = this.#topic.value.trim();
+    const type = this.#type.value.trim();
+    // EventSource hands over only types with a listener: what is published here should be seen here.
+    this.#watch.listen(type);
+    try {
+      const id = await publish({ topic, type, data: this.#data.value, key: this.#key.value, final: this.#final.value });
+      this.#stored(id, topic);
+      this.#final.value = "";
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      this.#refused(error);
+    }
+  }
+
+  /**
+   * @param {string} id
+   * @param {string} topic
+   */
+  #stored(id, topic) {
+    this.#answer.className = "answer good";
+    this.#answer.replaceChildren(element("strong", {}, "Stored as "), element("code", {}, id));
+    if (this.#watch.sees(topic)) return;
+    const follow = button(`Watch ${topic}`, () => this.#watch.start(topic));
+    this.#answer.append(element("p", {}, "You are not watching this topic. ", follow));
+  }
+
+  /** @param {Refusal} refusal */
+  #refused(refusal) {
+    this.#answer.className = "answer bad";
+    const status = refusal.status ? `${refusal.status} · ` : "";
+    this.#answer.replaceChildren(element("strong", {}, status + refusal.title));
+    if (refusal.detail) this.#answer.append(element("p", {}, refusal.detail));
+    if (refusal.remedy) this.#answer.append(element("p", { class: "remedy" }, refusal.remedy));
+  }
+}
