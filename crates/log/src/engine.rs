@@ -20,7 +20,8 @@ pub trait Engine: Send + Sync + 'static {
     fn bounds(&self) -> Bounds;
 
     /// A reader of the selected events with sequence numbers above `after`. Made without touching
-    /// the disk.
+    /// the disk. It reports (once) what is removed after it was made; for what was removed before, ask [`Engine::gap`],
+    /// after making the reader so that nothing slips between.
     fn reader(&self, selection: Arc<Selection>, after: u64) -> Box<dyn Reader>;
 
     /// Whether selected events after `after` were removed by retention or deletion. `Some` is the
