@@ -93,6 +93,11 @@ impl Session {
         self.told = resumed_at;
     }
 
+    /// Moves on to `upto`: there is nothing for it up to there.
+    pub fn skip_over(&mut self, upto: u64) {
+        self.cursor = self.cursor.max(upto);
+    }
+
     /// Notes that the client was told the id of `cursor` by an id-only block.
     pub fn tell(&mut self, cursor: u64) {
         self.told = cursor;

@@ -85,6 +85,11 @@ impl Tail {
         self.read().head
     }
 
+    /// Every event after this place is in the tail.
+    pub fn floor(&self) -> u64 {
+        self.read().floor
+    }
+
     /// Bytes held, of at most about the limit.
     pub fn bytes(&self) -> usize {
         self.read().bytes

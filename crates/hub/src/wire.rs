@@ -1,5 +1,6 @@
 //! The one place that turns events and control events into bytes.
 
+use headwater_event_stream::{Encoder, Field, IdText, Message, TypeRef};
 use headwater_log::{Epoch, Position, StoredEvent, Timestamp};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -87,6 +88,10 @@ impl Wire {
         Position { seq, epoch: self.epoch }
     }
 
+    fn id(&self, seq: u64) -> IdText {
+        IdText::new(self.position(seq)).expect("a position is digits, a dash and hex digits")
+    }
+
     /// At least the size of [`Wire::frame`], without looking for line ends.
     pub fn frame_size(&self, event: &StoredEvent) -> usize {
         let event_type = event.event_type.as_ref().map_or(0, |name| name.as_str().len() + 8);
@@ -95,22 +100,22 @@ impl Wire {
 
     /// An event as a block of an event stream: id, event unless `message`, topic, data.
     pub fn frame(&self, event: &StoredEvent, out: &mut Vec<u8>) {
-        id(out, self.position(event.seq));
+        let id = self.id(event.seq);
+        let topic = [topic_field(event)];
         match event.end {
             Some(reason) => {
-                field(out, "event", "headwater.end");
-                field(out, "topic", event.topic.as_str());
-                field(out, "data", &end_data(event, reason.as_str()));
+                let data = end_data(event, reason.as_str());
+                let message = Message::new(&data).id(&id).event_type(TypeRef::from_static("headwater.end"));
+                Encoder::new(out).event(&message.fields(&topic));
             }
             None => {
-                if let Some(name) = &event.event_type {
-                    field(out, "event", name.as_str());
+                let mut message = Message::new(&event.data).id(&id).fields(&topic);
+                if let Some(event_type) = &event.event_type {
+                    message = message.event_type(event_type);
                 }
-                field(out, "topic", event.topic.as_str());
-                data(out, &event.data);
+                Encoder::new(out).event(&message);
             }
         }
-        out.push(b'\n');
     }
 
     /// An event as one line of NDJSON.
@@ -156,7 +161,7 @@ impl Wire {
         out: &mut Vec<u8>,
     ) {
         if format == Format::EventStream {
-            field(out, "retry", &retry_ms.to_string());
+            Encoder::new(out).retry(retry_ms);
         }
         match gap {
             // In the same block: a client that got the new cursor also got the gap.
@@ -167,14 +172,15 @@ impl Wire {
 
     /// Moves the client's cursor and dispatches nothing.
     pub fn cursor(&self, format: Format, cursor: u64, out: &mut Vec<u8>) {
-        let position = self.position(cursor);
         match format {
             Format::EventStream => {
-                id(out, position);
-                out.push(b'\n');
+                Encoder::new(out).id_only(&self.id(cursor));
             }
             Format::Ndjson => {
-                out.extend_from_slice(format!("{{\"id\":\"{position}\",\"event\":\"headwater.cursor\"}}\n").as_bytes())
+                let id = self.id(cursor);
+                out.extend_from_slice(b"{\"id\":\"");
+                out.extend_from_slice(id.as_bytes());
+                out.extend_from_slice(b"\",\"event\":\"headwater.cursor\"}\n");
             }
         }
     }
@@ -183,7 +189,7 @@ impl Wire {
     pub fn heartbeat(&self, format: Format, moved_to: Option<u64>, current: u64, out: &mut Vec<u8>) {
         match format {
             Format::EventStream => {
-                out.extend_from_slice(b":\n");
+                Encoder::new(out).comment("");
                 if let Some(cursor) = moved_to {
                     self.cursor(format, cursor, out);
                 }
@@ -194,8 +200,7 @@ impl Wire {
 
     /// Events are missing between `requested` and `resumed_at`.
     pub fn gap(&self, format: Format, reason: GapReason, requested: &str, resumed_at: u64, out: &mut Vec<u8>) {
-        let position = self.position(resumed_at);
-        self.control(format, Some(position), "headwater.gap", &self.gap_data(reason, requested, resumed_at), out);
+        self.control(format, Some(resumed_at), "headwater.gap", &self.gap_data(reason, requested, resumed_at), out);
     }
 
     /// The data of a gap event, which long-poll answers carry as their `gap`.
@@ -213,30 +218,34 @@ impl Wire {
     /// The hub ends this stream; the client comes back after `reconnect_ms`.
     pub fn closing(&self, format: Format, reason: Closing, reconnect_ms: u64, out: &mut Vec<u8>) {
         if format == Format::EventStream {
-            field(out, "retry", &reconnect_ms.to_string());
+            Encoder::new(out).retry(reconnect_ms);
         }
         let data = format!("{{\"reason\":\"{}\",\"reconnect_ms\":{reconnect_ms}}}", reason.as_str());
         self.control(format, None, "headwater.closing", &data, out);
     }
 
-    fn control(&self, format: Format, position: Option<Position>, name: &str, text: &str, out: &mut Vec<u8>) {
+    fn control(&self, format: Format, at: Option<u64>, name: &'static str, text: &str, out: &mut Vec<u8>) {
         match format {
             Format::EventStream => {
-                if let Some(position) = position {
-                    id(out, position);
+                let id = at.map(|seq| self.id(seq));
+                let mut message = Message::new(text).event_type(TypeRef::from_static(name));
+                if let Some(id) = &id {
+                    message = message.id(id);
                 }
-                field(out, "event", name);
-                field(out, "data", text);
-                out.push(b'\n');
+                Encoder::new(out).event(&message);
             }
             Format::Ndjson => {
-                let id = position.map_or_else(|| "null".to_owned(), |position| format!("\"{position}\""));
+                let id = at.map_or_else(|| "null".to_owned(), |seq| format!("\"{}\"", self.position(seq)));
                 out.extend_from_slice(format!("{{\"id\":{id},\"event\":\"{name}\",\"data\":").as_bytes());
                 json(out, text);
                 out.extend_from_slice(b"}\n");
             }
         }
     }
+}
+
+fn topic_field(event: &StoredEvent) -> Field<'_> {
+    Field::new("topic", event.topic.as_str()).expect("a topic has no control characters")
 }
 
 fn end_data(event: &StoredEvent, reason: &str) -> String {
@@ -256,19 +265,81 @@ fn json(out: &mut Vec<u8>, text: &str) {
     serde_json::to_writer(out, text).expect("a string is always JSON and a Vec takes every write");
 }
 
-fn id(out: &mut Vec<u8>, position: Position) {
-    field(out, "id", &position.to_string());
-}
+#[cfg(test)]
+mod tests {
+    use headwater_event_stream::EventType;
+    use headwater_log::{EndReason, Topic};
 
-fn field(out: &mut Vec<u8>, name: &str, value: &str) {
-    out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(b": ");
-    out.extend_from_slice(value.as_bytes());
-    out.push(b'\n');
-}
+    use super::*;
 
-fn data(out: &mut Vec<u8>, text: &str) {
-    for line in text.split('\n') {
-        field(out, "data", line);
+    fn wire() -> Wire {
+        Wire::new(Epoch::new(0x6f3a).unwrap())
+    }
+
+    fn event() -> StoredEvent {
+        StoredEvent {
+            seq: 1042,
+            time: 1_700_000_000_123_456,
+            topic: Topic::new("orders/42").unwrap(),
+            event_type: Some(EventType::new("order.paid").unwrap()),
+            key: None,
+            data: "{\"total\": 12}".into(),
+            end: None,
+        }
+    }
+
+    fn text(write: impl FnOnce(&mut Vec<u8>)) -> String {
+        let mut out = Vec::new();
+        write(&mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn the_stream_of_the_contract() {
+        let wire = wire();
+        assert_eq!(
+            text(|out| wire.preamble(Format::EventStream, 3187, 1041, None, out)),
+            "retry: 3187\nid: 1041-6f3a\n\n"
+        );
+        let frame = "id: 1042-6f3a\nevent: order.paid\ntopic: orders/42\ndata: {\"total\": 12}\n\n";
+        assert_eq!(text(|out| wire.frame(&event(), out)), frame);
+        assert!(wire.frame_size(&event()) >= frame.len());
+        assert_eq!(text(|out| wire.heartbeat(Format::EventStream, Some(1107), 1107, out)), ":\nid: 1107-6f3a\n\n");
+        assert_eq!(text(|out| wire.heartbeat(Format::EventStream, None, 1107, out)), ":\n");
+    }
+
+    #[test]
+    fn a_gap_at_the_start_moves_the_cursor_in_its_own_block() {
+        let wire = wire();
+        let gap = Some((GapReason::Unknown, "\"\n"));
+        assert_eq!(
+            text(|out| wire.preamble(Format::EventStream, 9, 7, gap, out)),
+            "retry: 9\nid: 7-6f3a\nevent: headwater.gap\ndata: {\"reason\":\"unknown\",\"requested\":\"\\\"\\n\",\"resumed_at\":\"7-6f3a\"}\n\n"
+        );
+    }
+
+    #[test]
+    fn the_end_record_has_an_id_of_its_own() {
+        let end = StoredEvent { event_type: None, data: "".into(), end: Some(EndReason::Cancelled), ..event() };
+        assert_eq!(
+            text(|out| wire().frame(&end, out)),
+            "id: 1042-6f3a\nevent: headwater.end\ntopic: orders/42\ndata: {\"reason\":\"cancelled\",\"topic\":\"orders/42\"}\n\n"
+        );
+    }
+
+    #[test]
+    fn a_line_of_ndjson() {
+        assert_eq!(
+            text(|out| wire().line(&event(), out)),
+            "{\"id\":\"1042-6f3a\",\"topic\":\"orders/42\",\"event\":\"order.paid\",\"data\":\"{\\\"total\\\": 12}\",\"key\":null,\"time\":\"2023-11-14T22:13:20.123456Z\"}\n"
+        );
+    }
+
+    #[test]
+    fn closing_tells_when_to_come_back() {
+        assert_eq!(
+            text(|out| wire().closing(Format::EventStream, Closing::Drain, 4000, out)),
+            "retry: 4000\nevent: headwater.closing\ndata: {\"reason\":\"drain\",\"reconnect_ms\":4000}\n\n"
+        );
     }
 }
