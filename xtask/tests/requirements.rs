@@ -1,0 +1,61 @@
+//! Every requirement is named by a test, or its page says why not.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+#[test]
+fn every_requirement_is_named_by_a_test_or_excused_with_a_reason() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let page = fs::read_to_string(root.join("docs/src/internals/requirements.md")).unwrap();
+    let sources = sources(&root);
+    let mut wrong = Vec::new();
+    for (id, excuse) in requirements(&page) {
+        match (named(&id, &sources), excuse.is_empty()) {
+            (false, true) => wrong.push(format!("{id} is named by no test and not excused")),
+            (true, false) => wrong.push(format!("{id} is named by a test and excused all the same")),
+            _ => {}
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_page_has_every_line_of_its_six_topics_once() {
+    let page = include_str!("../../docs/src/internals/requirements.md");
+    let ids: Vec<String> = requirements(page).into_iter().map(|(id, _)| id).collect();
+    let topics = [("BSG", 12), ("EVR", 13), ("FMT", 18), ("BUF", 10), ("KAL", 9), ("IDG", 11)];
+    let expected: Vec<String> =
+        topics.iter().flat_map(|(topic, count)| (1..=*count).map(move |n| format!("{topic}-{n:02}"))).collect();
+    assert_eq!(ids, expected);
+}
+
+/// Id and excuse of every table row of the page.
+fn requirements(page: &str) -> Vec<(String, String)> {
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| ")?.strip_suffix('|'));
+    let cells = rows.map(|row| row.split('|').map(str::trim).collect::<Vec<_>>());
+    let numbered = cells.filter(|cells| cells[0].get(3..4) == Some("-") && cells[0].len() == 6);
+    numbered.map(|cells| (cells[0].to_owned(), cells[2].to_owned())).collect()
+}
+
+/// As `EVR-05` in a comment, or as `evr_05` in a name.
+fn named(id: &str, sources: &str) -> bool {
+    sources.contains(id) || sources.contains(&id.to_lowercase().replace('-', "_"))
+}
+
+/// Everything that tests are written in, joined.
+fn sources(root: &Path) -> String {
+    let mut folders: Vec<PathBuf> = ["crates", "tests", "fuzz", "dashboard"].map(|folder| root.join(folder)).into();
+    let mut text = String::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("a folder of the tree") {
+            let path = entry.expect("a readable folder").path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if path.is_dir() && name != "node_modules" && name != "target" {
+                folders.push(path);
+            } else if [".rs", ".mjs", ".js"].iter().any(|end| name.ends_with(end)) {
+                text.push_str(&fs::read_to_string(&path).expect("a source file in UTF-8"));
+            }
+        }
+    }
+    text
+}
