@@ -10,7 +10,7 @@ use crate::tally::Part;
 use crate::tools::debian;
 use crate::workspace::Workspace;
 
-/// Folders with a `package.json`, a lock file and tests named `*.test.mjs`.
+/// Folders with a lock file and a `package.json` whose `test` script runs `node --test` with the TAP reporter.
 const SUITES: &[&str] = &["tests/browser"];
 
 /// Installs the locked packages of every suite whose folder does not hold them yet.
@@ -30,14 +30,14 @@ fn test_suite(workspace: &Workspace, suite: &str, request: &Request) -> Part {
         part.fail(failure.to_string());
         return part;
     }
-    let mut node = Command::new("node");
-    node.args(["--test", "--test-reporter=tap"]).current_dir(&folder);
+    let mut npm = Command::new("npm");
+    npm.args(["test", "--silent"]).current_dir(&folder);
     if let Some(filter) = &request.filter {
-        node.arg(format!("--test-name-pattern={}", literal(filter)));
+        npm.arg("--").arg(format!("--test-name-pattern={}", literal(filter)));
     }
-    node.env("HEADWATER_BIN", workspace.hub()).env("PATH", debian::search_path());
+    npm.env("HEADWATER_BIN", workspace.hub()).env("PATH", debian::search_path());
     let mut tap = Tap::default();
-    let end = process::run_reading(&mut node, |line| tap.read(line, &mut part));
+    let end = process::run_reading(&mut npm, |line| tap.read(line, &mut part));
     tap.conclude(request.filter.is_some(), &mut part);
     part.finish(end)
 }
