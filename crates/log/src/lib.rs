@@ -20,6 +20,7 @@ pub mod clock;
 pub mod disk;
 mod engine;
 mod event;
+mod memory;
 mod position;
 mod topic;
 
@@ -29,5 +30,6 @@ pub use engine::{
     Receipt, TopicInfo, Usage,
 };
 pub use event::{EndReason, NewEvent, StoredEvent, Timestamp};
+pub use memory::{Memory, MemoryOptions};
 pub use position::{Epoch, InvalidPosition, Position};
 pub use topic::{InvalidTopic, Pattern, Selection, Topic};

@@ -1,5 +1,6 @@
 //! Topics, patterns over topics, and selections of both.
 
+use std::borrow::Borrow;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
@@ -145,6 +146,13 @@ impl Selection {
     /// Whether an event of this topic belongs to it.
     pub fn matches(&self, topic: &Topic) -> bool {
         self.topics.contains(topic) || self.patterns.iter().any(|pattern| pattern.matches(topic))
+    }
+}
+
+/// Topics order and hash like their names, so maps of topics can be asked with a name.
+impl Borrow<str> for Topic {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 
