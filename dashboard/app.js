@@ -29,7 +29,7 @@ function firstSteps() {
   const base = location.origin;
   find("steps", HTMLElement).append(
     element("p", {}, "Publish an event from a terminal:"),
-    copyable("publish an event", `curl --json '{"hello":"world"}' ${base}/v1/topics/greetings`),
+    copyable("publish an event", `curl -d '{"hello":"world"}' ${base}/v1/topics/greetings`),
     element("p", {}, "Read along, with replay of everything kept:"),
     copyable("read along", `curl -N '${base}/v1/events?topic=greetings&since=earliest'`),
   );
