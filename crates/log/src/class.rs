@@ -85,3 +85,30 @@ impl Default for Classes {
         Self::new(Vec::new(), Class::default())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn class(patterns: &[&str], events: u64) -> Class {
+        let topics = patterns.iter().map(|text| Pattern::new(text).unwrap()).collect();
+        Class { topics, retention: Retention { events, ..Retention::default() }, ..Class::default() }
+    }
+
+    #[test]
+    fn the_first_match_wins_and_the_implied_class_takes_the_rest() {
+        let classes =
+            Classes::new(vec![class(&["a/b", "x/*"], 1), class(&["a/**"], 2), class(&["a/b"], 3)], class(&[], 4));
+        for (name, events) in [("a/b", 1), ("x/y", 1), ("a", 2), ("a/c", 2), ("x", 4), ("$hub/stats", 4)] {
+            assert_eq!(classes.of(&Topic::new(name).unwrap()).retention.events, events, "{name}");
+        }
+        assert_eq!(classes.iter().count(), 4);
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_contract() {
+        let class = Classes::default().of(&Topic::new("a").unwrap()).clone();
+        assert_eq!((class.durability, class.max_event), (Durability::Disk, 256 * 1024));
+        assert_eq!(class.retention, Retention { age: Duration::from_secs(86_400), events: 0, bytes: 10 * (1 << 30) });
+    }
+}

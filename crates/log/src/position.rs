@@ -68,3 +68,82 @@ impl FromStr for Position {
         Ok(Self { seq, epoch })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn position(seq: u64, epoch: u32) -> Position {
+        Position { seq, epoch: Epoch::new(epoch).unwrap() }
+    }
+
+    #[test]
+    fn reads_like_the_contract() {
+        assert_eq!(position(1042, 0x6f3a).to_string(), "1042-6f3a");
+        assert_eq!(position(0, 1).to_string(), "0-0001");
+        assert_eq!(position(u64::MAX, u32::MAX).to_string(), "18446744073709551615-ffffffff");
+    }
+
+    // IDG-10: one spelling from a fixed alphabet, at most 29 bytes.
+    proptest! {
+        #[test]
+        fn every_position_has_one_spelling(seq: u64, epoch in 1..=u32::MAX) {
+            let text = position(seq, epoch).to_string();
+            prop_assert!(text.len() <= 29);
+            prop_assert!(text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f' | b'-')));
+            prop_assert_eq!(text.parse::<Position>(), Ok(position(seq, epoch)));
+        }
+
+        // T25: what is accepted is what would be written, nothing else.
+        #[test]
+        fn accepts_nothing_else(text in "[0-9a-fA-FxX+ \\-]{0,32}|[0-9]{1,21}-[0-9a-f]{3,9}|\\PC{0,24}") {
+            if let Ok(position) = text.parse::<Position>() {
+                prop_assert_eq!(position.to_string(), text);
+            }
+        }
+    }
+
+    // T25: a foreign or huge id is refused without a guess.
+    #[test]
+    fn refuses_other_spellings() {
+        for text in [
+            "",
+            "-",
+            "1",
+            "1-",
+            "-6f3a",
+            "1042",
+            "01-6f3a",
+            "00-6f3a",
+            "+1-6f3a",
+            " 1-6f3a",
+            "1-6f3a ",
+            "1-6F3A",
+            "1-6f3",
+            "1-06f3a",
+            "1-0000",
+            "1-00000000",
+            "1-123456789",
+            "1-6f3g",
+            "1--6f3a",
+            "1-6f3a-1",
+            "1_6f3a",
+            "18446744073709551616-6f3a",
+            "99999999999999999999999999-6f3a",
+            "1-6f3a\n",
+            "1\0-6f3a",
+            "١-6f3a",
+            "0x1-6f3a",
+        ] {
+            assert_eq!(text.parse::<Position>(), Err(InvalidPosition), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn no_epoch_is_zero() {
+        assert_eq!(Epoch::new(0), None);
+        assert_eq!(Epoch::new(7).map(Epoch::get), Some(7));
+    }
+}

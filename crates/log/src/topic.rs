@@ -199,3 +199,143 @@ fn check(text: &str) -> Result<(), InvalidTopic> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn topic(name: &str) -> Topic {
+        Topic::new(name).unwrap()
+    }
+
+    fn pattern(text: &str) -> Pattern {
+        Pattern::new(text).unwrap()
+    }
+
+    // T20: names that could be mistaken for paths, or hide in logs, do not exist.
+    #[test]
+    fn refuses_what_is_not_a_topic() {
+        let long = "ä".repeat(256) + "x";
+        for (name, why) in [
+            ("", InvalidTopic::Empty),
+            (long.as_str(), InvalidTopic::TooLong),
+            ("a\0b", InvalidTopic::Control(1)),
+            ("a/b\n", InvalidTopic::Control(3)),
+            ("a\r", InvalidTopic::Control(1)),
+            ("ä\u{7f}", InvalidTopic::Control(2)),
+            ("a\u{85}", InvalidTopic::Control(1)),
+            ("\u{1b}[31m", InvalidTopic::Control(0)),
+            ("/", InvalidTopic::EmptySegment),
+            ("/a", InvalidTopic::EmptySegment),
+            ("a/", InvalidTopic::EmptySegment),
+            ("a//b", InvalidTopic::EmptySegment),
+            (".", InvalidTopic::DotSegment),
+            ("..", InvalidTopic::DotSegment),
+            ("a/./b", InvalidTopic::DotSegment),
+            ("../etc/passwd", InvalidTopic::DotSegment),
+            ("a/..", InvalidTopic::DotSegment),
+            ("*", InvalidTopic::Wildcard),
+            ("a/*", InvalidTopic::Wildcard),
+            ("a/**", InvalidTopic::Wildcard),
+            ("*/a", InvalidTopic::Wildcard),
+        ] {
+            assert_eq!(Topic::new(name), Err(why), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn accepts_the_rest() {
+        let longest = "ä".repeat(256);
+        for name in
+            ["a", "orders/42", "$hub/stats", "a b", "a/...", "a/.b", "a*b", "***", "%2e%2e", "日本/語", "\\", &longest]
+        {
+            assert_eq!(topic(name).as_str(), name);
+        }
+        assert!(topic("$hub").is_reserved());
+        assert!(!topic("a/$hub").is_reserved());
+    }
+
+    #[test]
+    fn refuses_what_is_not_a_pattern() {
+        for (text, why) in [
+            ("**/a", InvalidTopic::Wildcard),
+            ("a/**/b", InvalidTopic::Wildcard),
+            ("**/**", InvalidTopic::Wildcard),
+            ("a/../*", InvalidTopic::DotSegment),
+            ("a//*", InvalidTopic::EmptySegment),
+            ("*/", InvalidTopic::EmptySegment),
+            ("*\t", InvalidTopic::Control(1)),
+        ] {
+            assert_eq!(Pattern::new(text), Err(why), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn matches_by_segment() {
+        for (text, matching, others) in [
+            ("a", &["a"][..], &["a/b", "b", "aa"][..]),
+            ("a/b", &["a/b"], &["a", "a/b/c"]),
+            ("*", &["a", "b", "ä", "a b"], &["a/b", "$hub"]),
+            ("a/*", &["a/b", "a/$x"], &["a", "a/b/c", "b/a", "ab/c"]),
+            ("*/b", &["a/b"], &["a", "b", "a/b/c", "$hub/b"]),
+            ("a/*/c", &["a/b/c"], &["a/c", "a/b/b/c"]),
+            ("**", &["a", "a/b", "a/$x"], &["$hub", "$hub/stats"]),
+            ("a/**", &["a", "a/b", "a/b/c"], &["ab", "b/a", "$a/b"]),
+            ("*/**", &["a", "a/b/c"], &["$hub/a"]),
+            ("$hub/**", &["$hub", "$hub/stats"], &["$hubs", "a"]),
+            ("$hub/*", &["$hub/stats"], &["$hub", "$hub/a/b"]),
+            ("a*", &["a*"], &["ab", "a"]),
+        ] {
+            let pattern = pattern(text);
+            for name in matching {
+                assert!(pattern.matches(&topic(name)), "{text} {name}");
+            }
+            for name in others {
+                assert!(!pattern.matches(&topic(name)), "{text} {name}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_selection_takes_each_topic_once() {
+        let selection = Selection::new(["a", "a", "a/*", "b/**", "b/**"].map(pattern));
+        assert_eq!(selection.topics().map(Topic::as_str).collect::<Vec<_>>(), ["a"]);
+        assert_eq!(selection.patterns().map(Pattern::as_str).collect::<Vec<_>>(), ["a/*", "b/**"]);
+        assert!(["a", "a/x", "b", "b/c/d"].iter().all(|name| selection.matches(&topic(name))));
+        assert!(!selection.matches(&topic("c")));
+        assert!(!Selection::default().matches(&topic("a")));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_accepted_keeps_the_rules(name in "[a$*./\\x00\\x1f\u{85}é-]{0,12}|\\PC{0,600}") {
+            let Ok(topic) = Topic::new(&name) else { return Ok(()) };
+            prop_assert_eq!(topic.as_str(), &name);
+            prop_assert!((1..=512).contains(&name.len()) && !name.contains(char::is_control));
+            prop_assert!(name.split('/').all(|segment| !["", ".", "..", "*", "**"].contains(&segment)));
+            // A topic is a pattern that matches itself and nothing but itself.
+            prop_assert_eq!(pattern(&name).as_topic(), Some(topic.clone()));
+            prop_assert!(pattern(&name).matches(&topic));
+        }
+
+        // The rules of matching, said a second time as a recursion.
+        #[test]
+        fn matching_agrees_with_its_definition(text in "(\\$|[ab*]|\\*\\*)(/([ab*]|\\*\\*)){0,3}", name in "[$ab](/[ab]){0,3}") {
+            let Ok(pattern) = Pattern::new(&text) else { return Ok(()) };
+            let (wanted, given): (Vec<_>, Vec<_>) = (text.split('/').collect(), name.split('/').collect());
+            let expected = defined(&wanted, &given) && (!name.starts_with('$') || text.starts_with('$'));
+            prop_assert_eq!(pattern.matches(&topic(&name)), expected);
+        }
+    }
+
+    fn defined(wanted: &[&str], given: &[&str]) -> bool {
+        match (wanted, given) {
+            ([], []) | (["**"], _) => true,
+            (["*", wanted @ ..], [_, given @ ..]) => defined(wanted, given),
+            ([first, wanted @ ..], [same, given @ ..]) => first == same && defined(wanted, given),
+            _ => false,
+        }
+    }
+}
