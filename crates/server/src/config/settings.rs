@@ -1,13 +1,14 @@
 //! The configuration as meant: checked, complete, in base units. The rest of the server sees only this.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::thread;
 use std::time::Duration;
 
 use headwater_log::Classes;
 
 /// Everything a hub is started with.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// Where it listens. Port 0 takes a free one.
     pub listen: SocketAddr,
@@ -60,7 +61,7 @@ pub struct TlsFiles {
 }
 
 /// Bounds on requests and connections.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Largest body of a batch publish in bytes; streaming bodies are bounded per event. Default 16 MiB.
     pub body: usize,
@@ -89,4 +90,42 @@ pub enum LogLevel {
     Info,
     /// Also one line per stream and publish.
     Debug,
+}
+
+impl Default for Settings {
+    /// What a hub does without any configuration: loopback, data beside the working directory.
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 7070)),
+            storage: Storage::Disk(PathBuf::from("./headwater-data")),
+            heartbeat: Duration::from_secs(15),
+            retry: Duration::from_secs(3),
+            drain: Duration::from_secs(25),
+            max_age: Duration::from_secs(3600),
+            tls: None,
+            classes: Classes::default(),
+            idempotency: Duration::from_secs(600),
+            shards: thread::available_parallelism().map_or(1, usize::from),
+            tail: 32 << 20,
+            segment: 64 << 20,
+            memory: 64 << 20,
+            limits: Limits::default(),
+            log: LogLevel::Info,
+        }
+    }
+}
+
+impl Default for Limits {
+    /// The figures at each field.
+    fn default() -> Self {
+        Self {
+            body: 16 << 20,
+            head: 16 << 10,
+            head_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(30),
+            stall_timeout: Duration::from_secs(60),
+            queue: 64 << 20,
+            connections: 0,
+        }
+    }
 }

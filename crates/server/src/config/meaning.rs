@@ -1,0 +1,289 @@
+//! From written to meant: defaults filled in, ranges held, and everything refused that cannot be true together.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use headwater_log::{Class, Classes, Durability, Pattern, Retention};
+
+use super::error::{ConfigError, Place, Problem};
+use super::keys::{self, Bounds, Key, Takes};
+use super::layers::Layers;
+use super::units::{format_duration, format_size};
+use super::written::{Number, Size, Value, Written, WrittenClass, WrittenLimits, WrittenTls};
+use super::{Limits, Settings, Storage, TlsFiles};
+
+/// Makes settings of what was written.
+///
+/// # Errors
+/// The first value out of its range, or the first combination that cannot hold.
+pub(super) fn mean(written: Written, layers: &Layers<'_>) -> Result<Settings, ConfigError> {
+    let default = Settings::default();
+    let from = Reader { layers, prefix: String::new() };
+    let storage = written.data.map_or(default.storage, |data| data.0);
+    let shards = from.number(&keys::SHARDS, written.shards, default.shards as u64)?;
+    let settings = Settings {
+        listen: written.listen.map_or(default.listen, |listen| listen.0),
+        heartbeat: from.duration(&keys::HEARTBEAT, written.heartbeat, default.heartbeat)?,
+        retry: from.duration(&keys::RETRY, written.retry, default.retry)?,
+        drain: from.duration(&keys::DRAIN, written.drain, default.drain)?,
+        max_age: from.duration(&keys::MAX_AGE, written.max_age, default.max_age)?,
+        tls: tls(written.tls, &from)?,
+        classes: classes(written.class, &storage, layers)?,
+        idempotency: from.duration(&keys::IDEMPOTENCY, written.idempotency, default.idempotency)?,
+        shards: if shards == 0 { default.shards } else { count(shards) },
+        tail: count(from.size(&keys::TAIL, written.tail, default.tail as u64)?),
+        segment: from.size(&keys::SEGMENT, written.segment, default.segment)?,
+        memory: from.size(&keys::MEMORY, written.memory, default.memory)?,
+        limits: limits(written.limits, &from)?,
+        log: written.log.map_or(default.log, |log| log.0),
+        storage,
+    };
+    check_reach(&settings, &from)?;
+    check_sizes(&settings, layers)?;
+    Ok(settings)
+}
+
+/// Checks values against the ranges of their keys, for one table of the document.
+struct Reader<'a, 't> {
+    layers: &'a Layers<'t>,
+    /// `class.` plus the index of a class and a dot, in place of the `class.` of its keys; else empty.
+    prefix: String,
+}
+
+impl Reader<'_, '_> {
+    fn duration(&self, key: &Key, value: Option<Value<Duration>>, default: Duration) -> Result<Duration, ConfigError> {
+        let Takes::Duration(bounds) = key.takes else { return Ok(default) };
+        self.held(key, bounds, value.map(|value| value.0), default, |value| format_duration(*value))
+    }
+
+    fn size(&self, key: &Key, value: Option<Value<Size>>, default: u64) -> Result<u64, ConfigError> {
+        let Takes::Size(bounds) = key.takes else { return Ok(default) };
+        self.held(key, bounds, value.map(|value| value.0.0), default, |value| format_size(*value))
+    }
+
+    fn number(&self, key: &Key, value: Option<Value<Number>>, default: u64) -> Result<u64, ConfigError> {
+        let Takes::Number(bounds) = key.takes else { return Ok(default) };
+        self.held(key, bounds, value.map(|value| value.0.0), default, u64::to_string)
+    }
+
+    fn held<T: Copy + PartialOrd + Default>(
+        &self,
+        key: &Key,
+        bounds: Bounds<T>,
+        value: Option<T>,
+        default: T,
+        write: impl Fn(&T) -> String,
+    ) -> Result<T, ConfigError> {
+        let Some(value) = value else { return Ok(default) };
+        if bounds.hold(value) {
+            return Ok(value);
+        }
+        let problem = Problem::OutOfRange { key: key.name, value: write(&value), range: bounds.text(&write) };
+        Err(ConfigError::new(self.place(key), problem))
+    }
+
+    fn place(&self, key: &Key) -> Place {
+        match key.name.strip_prefix("class.") {
+            Some(rest) => self.layers.place(&format!("{}{rest}", self.prefix)),
+            None => self.layers.place(key.name),
+        }
+    }
+}
+
+fn tls(written: WrittenTls, from: &Reader<'_, '_>) -> Result<Option<TlsFiles>, ConfigError> {
+    let half = |present: &Key, missing: &Key| {
+        let problem = Problem::HalfOfTls { present: present.name, missing: missing.name };
+        ConfigError::new(from.place(present), problem)
+    };
+    match (written.certificate, written.key) {
+        (None, None) => Ok(None),
+        (Some(certificate), Some(key)) => Ok(Some(TlsFiles { certificate: certificate.0, key: key.0 })),
+        (Some(_), None) => Err(half(&keys::TLS_CERTIFICATE, &keys::TLS_KEY)),
+        (None, Some(_)) => Err(half(&keys::TLS_KEY, &keys::TLS_CERTIFICATE)),
+    }
+}
+
+fn limits(written: WrittenLimits, from: &Reader<'_, '_>) -> Result<Limits, ConfigError> {
+    let default = Limits::default();
+    Ok(Limits {
+        body: count(from.size(&keys::LIMITS_BODY, written.body, default.body as u64)?),
+        head: count(from.size(&keys::LIMITS_HEAD, written.head, default.head as u64)?),
+        head_timeout: from.duration(&keys::LIMITS_HEAD_TIMEOUT, written.head_timeout, default.head_timeout)?,
+        body_timeout: from.duration(&keys::LIMITS_BODY_TIMEOUT, written.body_timeout, default.body_timeout)?,
+        stall_timeout: from.duration(&keys::LIMITS_STALL_TIMEOUT, written.stall_timeout, default.stall_timeout)?,
+        queue: count(from.size(&keys::LIMITS_QUEUE, written.queue, default.queue as u64)?),
+        connections: count(from.number(&keys::LIMITS_CONNECTIONS, written.connections, default.connections as u64)?),
+    })
+}
+
+fn classes(written: Vec<WrittenClass>, storage: &Storage, layers: &Layers<'_>) -> Result<Classes, ConfigError> {
+    // A log in memory keeps nothing on disk, and the classes say so.
+    let implied = match storage {
+        Storage::Disk(_) => Class::default(),
+        Storage::Memory => Class { durability: Durability::Memory, ..Class::default() },
+    };
+    let mut taken: BTreeMap<String, Place> = BTreeMap::new();
+    let mut classes = Vec::with_capacity(written.len());
+    for (index, class) in written.into_iter().enumerate() {
+        let from = Reader { layers, prefix: format!("class.{index}.") };
+        let class = class_of(class, &implied, &from)?;
+        if class.topics.is_empty() {
+            return Err(ConfigError::new(layers.place(&format!("class.{index}")), Problem::ClassWithoutTopics));
+        }
+        if class.durability == Durability::Disk && *storage == Storage::Memory {
+            return Err(ConfigError::new(from.place(&keys::CLASS_DURABILITY), Problem::DiskInMemory));
+        }
+        for (at, pattern) in class.topics.iter().enumerate() {
+            let place = layers.place(&format!("class.{index}.topics.{at}"));
+            check_reached(pattern, &taken, &place)?;
+            taken.entry(pattern.as_str().to_owned()).or_insert(place);
+        }
+        classes.push(class);
+    }
+    Ok(Classes::new(classes, implied))
+}
+
+fn class_of(written: WrittenClass, implied: &Class, from: &Reader<'_, '_>) -> Result<Class, ConfigError> {
+    let Retention { age, events, bytes } = implied.retention;
+    Ok(Class {
+        topics: written.topics.into_iter().map(|pattern| pattern.0).collect(),
+        durability: written.durability.map_or(implied.durability, |durability| durability.0),
+        retention: Retention {
+            age: from.duration(&keys::CLASS_RETENTION_AGE, written.retention.age, age)?,
+            events: from.number(&keys::CLASS_RETENTION_EVENTS, written.retention.events, events)?,
+            bytes: from.size(&keys::CLASS_RETENTION_BYTES, written.retention.bytes, bytes)?,
+        },
+        max_event: count(from.size(&keys::CLASS_MAX_EVENT, written.max_event, implied.max_event as u64)?),
+    })
+}
+
+/// Refuses a pattern all of whose topics an earlier one takes: the first match wins, so it would never be used.
+fn check_reached(pattern: &Pattern, taken: &BTreeMap<String, Place>, place: &Place) -> Result<(), ConfigError> {
+    let Some((taker, at)) = taken.iter().find(|(earlier, _)| covers(earlier, pattern.as_str())) else {
+        return Ok(());
+    };
+    let (taker, fix) = match taker == pattern.as_str() {
+        true => (format!("the same pattern at {at}"), "remove one of the two"),
+        false => (format!("\"{taker}\" at {at}"), "move it into a class above"),
+    };
+    let problem = Problem::Unreachable { pattern: pattern.as_str().to_owned(), taker, fix };
+    Err(ConfigError::new(place.clone(), problem))
+}
+
+/// Whether every topic of the pattern `narrow` is one of the pattern `wide`.
+fn covers(wide: &str, narrow: &str) -> bool {
+    if narrow.starts_with('$') && !wide.starts_with('$') {
+        return false;
+    }
+    let mut segments = narrow.split('/');
+    for wanted in wide.split('/') {
+        match (wanted, segments.next()) {
+            ("**", _) => return true,
+            (_, None | Some("**")) => return false,
+            ("*", Some(_)) => {}
+            (wanted, Some(segment)) if wanted == segment => {}
+            _ => return false,
+        }
+    }
+    segments.next().is_none()
+}
+
+/// Without access control everybody who reaches the hub may do everything, so only this machine may reach it.
+fn check_reach(settings: &Settings, from: &Reader<'_, '_>) -> Result<(), ConfigError> {
+    if settings.listen.ip().to_canonical().is_loopback() {
+        return Ok(());
+    }
+    Err(ConfigError::new(from.place(&keys::LISTEN), Problem::NotLoopback { listen: settings.listen }))
+}
+
+/// Refuses limits that no event or body could ever pass because another limit is below them.
+fn check_sizes(settings: &Settings, layers: &Layers<'_>) -> Result<(), ConfigError> {
+    let body = (&keys::LIMITS_BODY, settings.limits.body as u64);
+    let queue = (&keys::LIMITS_QUEUE, settings.limits.queue as u64);
+    let segment = (&keys::SEGMENT, settings.segment);
+    let memory = (&keys::MEMORY, settings.memory);
+    let last = settings.classes.iter().count() - 1;
+    let takes_all = |class: &Class| class.topics.iter().any(|pattern| pattern.as_str() == "**");
+    let implied_is_used = !settings.classes.iter().any(takes_all);
+    for (index, class) in settings.classes.iter().enumerate() {
+        let implied = index == last;
+        if implied && !implied_is_used {
+            continue;
+        }
+        let event = (&keys::CLASS_MAX_EVENT, class.max_event as u64);
+        let event_path = format!("class.{index}.max_event");
+        let kept_in = match (&settings.storage, class.durability) {
+            (Storage::Disk(_), Durability::Disk) => segment,
+            _ => memory,
+        };
+        for small in [body, queue, kept_in] {
+            check_fits(small, event, &event_path, implied, layers)?;
+        }
+    }
+    check_fits(queue, body, body.0.name, false, layers)
+}
+
+fn check_fits(
+    small: (&Key, u64),
+    large: (&Key, u64),
+    large_path: &str,
+    implied: bool,
+    layers: &Layers<'_>,
+) -> Result<(), ConfigError> {
+    if large.1 <= small.1 {
+        return Ok(());
+    }
+    let place = match layers.place(small.0.name) {
+        Place::Default => layers.place(large_path),
+        written => written,
+    };
+    let (small_value, large_value) = (format_size(small.1), format_size(large.1));
+    let problem = Problem::DoesNotFit {
+        fix: match implied {
+            false => format!("raise the first to at least {large_value} or lower the second"),
+            true => format!(
+                "raise the first to at least {large_value} or end with a class for [\"**\"] with max_event = \"{small_value}\""
+            ),
+        },
+        whose: if implied { " of the implied class" } else { "" },
+        small: small.0.name,
+        small_value,
+        large: large.0.name,
+        large_value,
+    };
+    Err(ConfigError::new(place, problem))
+}
+
+/// A number of bytes or things as the machine counts them; on a 32-bit machine more than it can hold is all it can.
+fn count(value: u64) -> usize {
+    usize::try_from(value).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use headwater_log::Topic;
+    use proptest::prelude::*;
+
+    fn pattern() -> impl Strategy<Value = String> {
+        let segment = prop::sample::select(vec!["a", "b", "$a", "*"]);
+        (prop::collection::vec(segment, 1..4), any::<bool>())
+            .prop_map(|(segments, below)| segments.join("/") + if below { "/**" } else { "" })
+    }
+
+    fn topic() -> impl Strategy<Value = String> {
+        prop::collection::vec(prop::sample::select(vec!["a", "b", "c", "$a"]), 1..5).prop_map(|topic| topic.join("/"))
+    }
+
+    proptest! {
+        #[test]
+        fn a_covering_pattern_matches_whatever_the_covered_one_does(
+            wide in pattern(), narrow in pattern(), topic in topic()
+        ) {
+            let topic = Topic::new(&topic).unwrap();
+            let matches = |text: &str| Pattern::new(text).unwrap().matches(&topic);
+            prop_assert!(!covers(&wide, &narrow) || !matches(&narrow) || matches(&wide));
+            prop_assert!(covers(&wide, &wide));
+        }
+    }
+}
