@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 mod os;
+#[cfg(feature = "sim")]
+pub mod sim;
 
 pub use os::OsDisk;
 
