@@ -29,9 +29,9 @@ function firstSteps() {
   const base = location.origin;
   find("steps", HTMLElement).append(
     element("p", {}, "Publish an event from a terminal:"),
-    copyable("publish an event", `curl -d '{"hello":"world"}' ${base}/v1/topics/greetings`),
+    copyable("publish an event", `curl -d 'Hello, world' '${base}/v1/topics/hello'`),
     element("p", {}, "Read along, with replay of everything kept:"),
-    copyable("read along", `curl -N '${base}/v1/events?topic=greetings&since=earliest'`),
+    copyable("read along", `curl -N '${base}/v1/events?topic=hello&since=earliest'`),
   );
 }
 
