@@ -1,3 +1,20 @@
 //! The HTTP side of Headwater.
+//!
+//! [`Server::start`] opens the log, binds, and serves on one thread per core until it is drained. The
+//! folders follow the way of an event: `flow/publish` → `flow/append` → `flow/fanout` → `flow/deliver`; around
+//! them `edge` (sockets), `api` (routes), `access` (who may), `observe` (figures) and `config`.
+//!
+//! * Nothing is fanned out before it is durable: shards learn of events from the log's durable tail only.
+//! * A session lives on one shard, is a cursor, and owns no queue; no publisher waits for a reader.
+//! * One place decides what a session receives next, whatever carries its bytes.
 
+mod access;
+mod api;
 pub mod config;
+mod edge;
+mod flow;
+mod hub;
+mod observe;
+mod server;
+
+pub use server::{ReloadError, Server, StartError};

@@ -1,6 +1,7 @@
 //! The table of keys and checked settings as text: `config print`, the reference of the documentation, and what a
 //! reload cannot change.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::error::Place;
@@ -59,21 +60,19 @@ impl Resolved {
 
     /// One line: `3 keys from headwater.toml, 1 from HEADWATER_DATA`.
     pub fn origins(&self) -> String {
-        let mut counted: Vec<(String, usize)> = Vec::new();
+        let origin = |place: &Place| match place {
+            Place::File { path, .. } => (0, path.display().to_string()),
+            Place::Variable(_) => (1, place.to_string()),
+            Place::Flag(_) | Place::Default => (2, place.to_string()),
+        };
+        let mut counted: BTreeMap<(u8, String), usize> = BTreeMap::new();
         for (_, place) in &self.places {
-            let origin = match place {
-                Place::File { path, .. } => path.display().to_string(),
-                other => other.to_string(),
-            };
-            match counted.iter_mut().find(|(known, _)| *known == origin) {
-                Some((_, count)) => *count += 1,
-                None => counted.push((origin, 1)),
-            }
+            *counted.entry(origin(place)).or_default() += 1;
         }
         if counted.is_empty() {
             return "defaults only".to_owned();
         }
-        let parts = counted.iter().enumerate().map(|(index, (origin, count))| match (index, count) {
+        let parts = counted.iter().enumerate().map(|(index, ((_, origin), count))| match (index, count) {
             (0, 1) => format!("1 key from {origin}"),
             (0, _) => format!("{count} keys from {origin}"),
             _ => format!("{count} from {origin}"),

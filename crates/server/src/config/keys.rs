@@ -394,7 +394,7 @@ pub(super) const LIMITS_QUEUE: Key = Key {
     flag: None,
     takes: Takes::Size(Bounds { least: 64 << 10, most: 1 << 36, zero: None }),
     meaning: "Publishes waiting for the disk, above which more are answered 429.",
-    restart: false,
+    restart: true,
     show: Show::Hub(|settings| size(settings.limits.queue as u64)),
 };
 
@@ -403,7 +403,7 @@ pub(super) const LIMITS_CONNECTIONS: Key = Key {
     flag: None,
     takes: Takes::Number(Bounds { least: 1, most: 10_000_000, zero: Some("as many as the file descriptors allow") }),
     meaning: "Open connections.",
-    restart: false,
+    restart: true,
     show: Show::Hub(|settings| Some(settings.limits.connections.to_string())),
 };
 

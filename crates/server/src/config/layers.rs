@@ -19,6 +19,10 @@ use super::written::Written;
 /// The variable that names the file.
 pub(super) const CONFIG_VARIABLE: &str = "HEADWATER_CONFIG";
 
+/// Variables with our prefix that are no keys: the one above, and two of the tools that build, find and start the
+/// hub, which its process inherits.
+const NOT_KEYS: &[&str] = &[CONFIG_VARIABLE, "HEADWATER_BIN", "HEADWATER_TOOLS"];
+
 /// The layers merged so far.
 pub(super) struct Layers<'t> {
     /// The merged document.
@@ -55,7 +59,7 @@ impl<'t> Layers<'t> {
         let mut ours: Vec<(&str, &OsString)> = variables
             .iter()
             .filter_map(|(name, value)| Some((name.to_str().filter(|name| name.starts_with(PREFIX))?, value)))
-            .filter(|(name, value)| *name != CONFIG_VARIABLE && !value.is_empty())
+            .filter(|(name, value)| !NOT_KEYS.contains(name) && !value.is_empty())
             .collect();
         ours.sort_unstable();
         for (name, value) in ours {

@@ -1,0 +1,43 @@
+//! The ordinary endpoints. Subscriptions branch off before, in `edge`, because their sockets may leave hyper.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{any, get, post};
+
+use super::problem::Problem;
+use super::{health, page, topics};
+use crate::flow::publish::Context;
+use crate::hub::Hub;
+use crate::observe::Counters;
+
+/// What handlers share: the hub, and the counters of the shard they run on.
+#[derive(Clone)]
+pub(crate) struct Api {
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) counters: Arc<Counters>,
+}
+
+impl Api {
+    /// What a publish handler works with.
+    pub(super) fn publish(&self) -> Context<'_> {
+        Context { hub: &self.hub, counters: &self.counters }
+    }
+}
+
+/// The routes.
+pub(crate) fn routes(api: Api) -> Router {
+    Router::new()
+        .route("/", get(page::index))
+        .route("/assets/{name}", get(page::asset))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(health::metrics))
+        .route("/v1/events", post(topics::batch).fallback(async || Problem::method("GET, HEAD, POST")))
+        .route("/v1/topics", get(topics::list))
+        .route("/v1/topics/", any(topics::topic))
+        .route("/v1/topics/{*topic}", any(topics::topic))
+        .method_not_allowed_fallback(async || Problem::method("GET, HEAD"))
+        .fallback(async || Problem::no_route())
+        .with_state(api)
+}

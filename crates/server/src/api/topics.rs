@@ -1,0 +1,99 @@
+//! Topics: publish to one, describe one, list many, delete one.
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use headwater_log::{Topic, TopicInfo};
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+
+use super::problem::Problem;
+use super::query::Query;
+use super::router::Api;
+use crate::flow::publish::{publish_batch, publish_topic, topic_of_path};
+
+/// Path of the topics.
+pub(super) const PREFIX: &str = "/v1/topics/";
+const MOST_LISTED: usize = 1000;
+const DEFAULT_LISTED: usize = 100;
+
+/// `/v1/topics/{topic}`.
+pub(super) async fn topic(State(api): State<Api>, request: Request) -> Result<Response, Problem> {
+    let (parts, body) = request.into_parts();
+    let rest = parts.uri.path().strip_prefix(PREFIX).unwrap_or("");
+    let topic = topic_of_path(rest)?;
+    match parts.method {
+        Method::POST => publish_topic(api.publish(), parts, topic, body).await,
+        Method::GET | Method::HEAD => describe(&api, topic).await,
+        Method::DELETE => delete(&api, topic).await,
+        _ => Err(Problem::method("GET, HEAD, POST, DELETE")),
+    }
+}
+
+/// `POST /v1/events`.
+pub(super) async fn batch(State(api): State<Api>, request: Request<Body>) -> Result<Response, Problem> {
+    let (parts, body) = request.into_parts();
+    publish_batch(api.publish(), parts, body).await
+}
+
+/// `GET /v1/topics`.
+pub(super) async fn list(State(api): State<Api>, request: Request) -> Result<Response, Problem> {
+    let query = Query::parse(request.uri().query())?;
+    let limit = match query.first("limit") {
+        None => DEFAULT_LISTED,
+        Some(text) => text.parse().ok().filter(|limit| (1..=MOST_LISTED).contains(limit)).ok_or_else(|| {
+            Problem::malformed("limit", format!("The value of limit is a number from 1 to {MOST_LISTED}."))
+        })?,
+    };
+    let infos = api.hub.engine.topics(query.first("prefix").unwrap_or(""), query.first("after"), limit);
+    let names: Vec<Topic> = infos.iter().map(|info| info.topic.clone()).collect();
+    let readers = api.hub.readers(&names).await;
+    let next = (infos.len() == limit).then(|| names.last().map(|topic| topic.as_str().to_owned())).flatten();
+    let topics: Vec<Value> = infos.iter().zip(readers).map(|(info, readers)| render(&api, info, readers)).collect();
+    Ok(axum::Json(json!({ "topics": topics, "next": next })).into_response())
+}
+
+async fn describe(api: &Api, topic: Topic) -> Result<Response, Problem> {
+    let readers = api.hub.readers(std::slice::from_ref(&topic)).await.first().copied().unwrap_or(0);
+    match api.hub.engine.topic(&topic) {
+        Some(info) => Ok(axum::Json(render(api, &info, readers)).into_response()),
+        None => Err(unknown(&topic)),
+    }
+}
+
+async fn delete(api: &Api, topic: Topic) -> Result<Response, Problem> {
+    if topic.is_reserved() {
+        let detail = format!("The topic {topic} belongs to the hub and cannot be deleted.");
+        return Err(Problem::new(StatusCode::FORBIDDEN, "reserved-topic", detail).field("topic"));
+    }
+    let (done, outcome) = oneshot::channel();
+    api.hub.engine.delete(
+        &topic,
+        Box::new(move |result| {
+            // Whoever asked may have gone; the topic is deleted all the same.
+            let _ = done.send(result);
+        }),
+    );
+    match outcome.await.unwrap_or(Err(headwater_log::AppendError::Closed))? {
+        true => Ok(StatusCode::NO_CONTENT.into_response()),
+        false => Err(unknown(&topic)),
+    }
+}
+
+fn render(api: &Api, info: &TopicInfo, readers: usize) -> Value {
+    let id = |seq: u64| (seq > 0).then(|| api.hub.wire.position(seq).to_string());
+    json!({
+        "topic": info.topic.as_str(),
+        "first": id(info.first),
+        "last": id(info.last),
+        "events": info.events,
+        "bytes": info.bytes,
+        "sessions": readers,
+        "finished": info.end.map(|reason| reason.as_str()),
+    })
+}
+
+fn unknown(topic: &Topic) -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "no-such-topic", format!("The topic {topic} has no events.")).field("topic")
+}

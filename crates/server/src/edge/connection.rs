@@ -1,0 +1,261 @@
+//! One connection from its first byte to its end.
+
+use std::cell::RefCell;
+use std::future::{Future, pending, poll_fn};
+use std::io;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use axum::Router;
+use axum::response::IntoResponse;
+use http::{Request, Response, StatusCode};
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::{OwnedSemaphorePermit, watch};
+
+use super::head::{self, Opening as First, Rewound};
+use super::service::{Reply, ReplyBody, Stream, respond};
+use super::tls::Tls;
+use crate::api::problem::Problem;
+use crate::flow::deliver::pull::{self, Pull};
+use crate::flow::fanout::{BareSocket, Opening, Shard};
+use crate::hub::Hub;
+use crate::observe::Counters;
+
+/// What the kernel may hold for a stalled reader: about 41 kB of its memory (T13).
+const SEND_BUFFER: usize = 32 << 10;
+/// HTTP/2: what one stream may have unsent, and how much one connection may open or reset (T11, T12).
+const STREAM_BUFFER: usize = 16 << 10;
+const MOST_STREAMS: u32 = 250;
+const MOST_RESETS: usize = 64;
+const PING: Duration = Duration::from_secs(20);
+const MOST_HEADERS: usize = 64;
+
+/// What the connections of one shard share.
+pub(crate) struct Site {
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) shard: Rc<Shard>,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) routes: Router,
+    pub(crate) tls: Option<Tls>,
+    /// How far the hub is on its way to a stop.
+    pub(crate) phase: watch::Receiver<Phase>,
+}
+
+/// How far a hub is on its way to a stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Phase {
+    /// Not at all.
+    Serving,
+    /// Streams are being ended; requests are answered.
+    Draining,
+    /// Connections end after the request they are in.
+    Stopping,
+}
+
+/// Serves a connection. `place` is its place in the budget of connections.
+pub(crate) async fn serve(stream: TcpStream, site: Rc<Site>, place: OwnedSemaphorePermit) {
+    let time = site.hub.settings().limits.head_timeout;
+    match &site.tls {
+        None => plain(stream, &site, place).await,
+        Some(tls) => {
+            // A handshake that fails is the client's affair.
+            let Ok(Ok(stream)) = tokio::time::timeout(time, tls.acceptor().accept(stream)).await else { return };
+            let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+            encrypted(stream, http2, &site).await;
+        }
+    }
+}
+
+async fn plain(stream: TcpStream, site: &Rc<Site>, place: OwnedSemaphorePermit) {
+    let Some((stream, http2)) = opened(stream, site).await else { return };
+    if http2 {
+        return serve_http2(stream, site).await;
+    }
+    let Some((stream, granted)) = serve_http1(stream, site).await else { return };
+    let (first_bytes, start) = granted.into_http1();
+    match start {
+        None => write_and_end(stream, &first_bytes).await,
+        Some((selection, format, start)) => {
+            let opening = Opening { first_bytes, log: start.log };
+            if let Ok(socket) = bare(stream, place) {
+                site.shard.state.borrow_mut().adopt(socket, selection, format, start.cursor, opening);
+            }
+        }
+    }
+}
+
+async fn encrypted<S: AsyncRead + AsyncWrite + Unpin + 'static>(stream: S, http2: bool, site: &Rc<Site>) {
+    let Some((stream, preface)) = opened(stream, site).await else { return };
+    if http2 || preface {
+        return serve_http2(stream, site).await;
+    }
+    let Some((stream, granted)) = serve_http1(stream, site).await else { return };
+    let (first_bytes, start) = granted.into_http1();
+    match start {
+        None => write_and_end(stream, &first_bytes).await,
+        Some((selection, format, start)) => {
+            let opening = Opening { first_bytes, log: start.log };
+            let pull = Pull::open(&site.shard, selection, format, start.cursor, opening);
+            pull::write_out(stream, pull, site.hub.settings().limits.stall_timeout).await;
+        }
+    }
+}
+
+/// Reads the first head. `None` when the connection is over; else whether it speaks HTTP/2.
+async fn opened<S: AsyncRead + AsyncWrite + Unpin>(stream: S, site: &Site) -> Option<(Rewound<S>, bool)> {
+    let limits = &site.hub.settings().limits;
+    let mut phase = site.phase.clone();
+    let opening = tokio::select! {
+        opening = head::open(stream, limits.head, limits.head_timeout) => opening,
+        _ = phase.wait_for(|phase| *phase == Phase::Stopping) => return None,
+    };
+    let (opening, stream) = opening.ok()?;
+    let refusal = match opening {
+        First::Http1 => return Some((stream, false)),
+        First::Http2 => return Some((stream, true)),
+        First::Silence => return None,
+        First::TooLarge => Problem::new(
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            "head-too-large",
+            format!("The request line and headers are larger than {} bytes. Send fewer or shorter ones.", limits.head),
+        ),
+        First::TooSlow => Problem::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "slow-head",
+            format!("The request head was not complete after {} s.", limits.head_timeout.as_secs()),
+        ),
+    };
+    site.counters.refused.add(1);
+    let mut response = refusal.field("head").into_response();
+    crate::api::headers::complete(response.headers_mut(), None, site.tls.is_some());
+    write_refusal(stream.stream, response).await;
+    None
+}
+
+/// Serves HTTP/1 until the connection ends or a stream is granted, which takes the connection with it.
+async fn serve_http1<S: AsyncRead + AsyncWrite + Unpin + 'static>(
+    stream: Rewound<S>,
+    site: &Rc<Site>,
+) -> Option<(S, Stream)> {
+    let limits = &site.hub.settings().limits;
+    let granted: Rc<RefCell<Option<Stream>>> = Rc::default();
+    let service = {
+        let (site, granted) = (site.clone(), granted.clone());
+        service_fn(move |request: Request<Incoming>| {
+            let (site, granted) = (site.clone(), granted.clone());
+            Box::pin(async move {
+                match respond(&site, request).await {
+                    Reply::Whole(response) => Ok::<_, io::Error>(response.map(ReplyBody::Whole)),
+                    Reply::Stream(stream) => {
+                        *granted.borrow_mut() = Some(*stream);
+                        // The connection is taken from hyper before this could be polled again.
+                        pending().await
+                    }
+                }
+            })
+        })
+    };
+    let mut connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.head_timeout)
+        .max_headers(MOST_HEADERS)
+        .max_header_size(limits.head)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut phase = site.phase.clone();
+    let mut stopping = pin!(phase.wait_for(|phase| *phase == Phase::Stopping));
+    let mut stopped = false;
+    poll_fn(|cx| {
+        if !stopped && stopping.as_mut().poll(cx).is_ready() {
+            stopped = true;
+            Pin::new(&mut connection).graceful_shutdown();
+        }
+        let over = Pin::new(&mut connection).poll(cx).is_ready();
+        if over || granted.borrow().is_some() { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    let granted = granted.borrow_mut().take()?;
+    // What the client sent after its request is dropped: nothing follows a stream on its connection (T24).
+    Some((connection.into_parts().io.into_inner().stream, granted))
+}
+
+async fn serve_http2<S: AsyncRead + AsyncWrite + Unpin + 'static>(stream: Rewound<S>, site: &Rc<Site>) {
+    let service = {
+        let site = site.clone();
+        service_fn(move |request: Request<Incoming>| {
+            let site = site.clone();
+            async move {
+                Ok::<Response<ReplyBody>, io::Error>(match respond(&site, request).await {
+                    Reply::Whole(response) => response.map(ReplyBody::Whole),
+                    Reply::Stream(stream) => stream.into_response(&site),
+                })
+            }
+        })
+    };
+    let mut builder = http2::Builder::new(LocalTasks);
+    builder
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(MOST_STREAMS)
+        .max_send_buf_size(STREAM_BUFFER)
+        .max_header_list_size(site.hub.settings().limits.head as u32)
+        .max_pending_accept_reset_streams(MOST_RESETS)
+        .max_local_error_reset_streams(MOST_RESETS)
+        .keep_alive_interval(PING)
+        .keep_alive_timeout(PING);
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let mut phase = site.phase.clone();
+    tokio::select! {
+        _ = connection.as_mut() => return,
+        _ = phase.wait_for(|phase| *phase >= Phase::Draining) => {}
+    }
+    // GOAWAY: no new streams here, the running ones go on to their end (KAL-09).
+    connection.as_mut().graceful_shutdown();
+    let _ = connection.await;
+}
+
+/// Spawns the tasks of an HTTP/2 connection on its shard.
+#[derive(Clone, Copy)]
+struct LocalTasks;
+
+impl<F: Future<Output: 'static> + 'static> hyper::rt::Executor<F> for LocalTasks {
+    fn execute(&self, task: F) {
+        tokio::task::spawn_local(task);
+    }
+}
+
+fn bare(stream: TcpStream, place: OwnedSemaphorePermit) -> io::Result<BareSocket> {
+    socket2::SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER)?;
+    Ok(BareSocket { fd: stream.into_std()?.into(), _place: place })
+}
+
+async fn write_and_end<S: AsyncWrite + Unpin>(mut stream: S, bytes: &[u8]) {
+    // A client that does not read a few hundred bytes does not want them.
+    let _ = tokio::time::timeout(Duration::from_secs(5), async {
+        stream.write_all(bytes).await?;
+        stream.shutdown().await
+    })
+    .await;
+}
+
+async fn write_refusal<S: AsyncWrite + Unpin>(stream: S, response: Response<axum::body::Body>) {
+    use http_body_util::BodyExt;
+    let (parts, body) = response.into_parts();
+    let Ok(body) = body.collect().await else { return };
+    let body = body.to_bytes();
+    let mut bytes = format!("HTTP/1.1 {}\r\n", parts.status).into_bytes();
+    for (name, value) in &parts.headers {
+        bytes.extend_from_slice(format!("{name}: ").as_bytes());
+        bytes.extend_from_slice(value.as_bytes());
+        bytes.extend_from_slice(b"\r\n");
+    }
+    bytes.extend_from_slice(format!("content-length: {}\r\nconnection: close\r\n\r\n", body.len()).as_bytes());
+    bytes.extend_from_slice(&body);
+    write_and_end(stream, &bytes).await;
+}

@@ -1,0 +1,104 @@
+//! Listening sockets and the accept loop.
+
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+
+use super::connection::{self, Phase, Site};
+
+/// Descriptors kept back from connections, for the log, the runtimes and whoever operates the hub (POOL-03).
+const RESERVED_DESCRIPTORS: u64 = 128;
+const BACKLOG: i32 = 4096;
+/// Data unacknowledged for this long means the peer is gone (KAL-03).
+const USER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Binds one listener per shard to the same address, so that the kernel spreads the connections.
+///
+/// # Errors
+/// What the kernel says; `AddrInUse` also when another process shares its port the same way.
+pub(crate) fn bind(address: SocketAddr, shards: usize) -> io::Result<Vec<std::net::TcpListener>> {
+    // Sockets that allow sharing would silently join those of another hub; one that does not is refused.
+    drop(listening(address, false)?);
+    let first = listening(address, true)?;
+    let address = first.local_addr()?;
+    let mut listeners = vec![first];
+    for _ in 1..shards {
+        listeners.push(listening(address, true)?);
+    }
+    Ok(listeners)
+}
+
+fn listening(address: SocketAddr, shared: bool) -> io::Result<std::net::TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(shared)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    if shared {
+        socket.listen(BACKLOG)?;
+    }
+    Ok(socket.into())
+}
+
+/// Raises the soft limit of descriptors to the hard one; how many connections that allows (POOL-04).
+pub(crate) fn connection_budget(configured: usize) -> usize {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+    let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(1 << 20);
+    let most = descriptors.saturating_sub(RESERVED_DESCRIPTORS).max(16) as usize;
+    match configured {
+        0 => most.min(Semaphore::MAX_PERMITS),
+        wanted => wanted.min(most),
+    }
+}
+
+/// Accepts until the hub stops. Waits for a free place before it accepts, so that descriptors never run out.
+pub(crate) async fn accept(
+    listener: TcpListener,
+    site: Rc<Site>,
+    places: Arc<Semaphore>,
+    mut phase: watch::Receiver<Phase>,
+) {
+    loop {
+        let place = tokio::select! {
+            place = places.clone().acquire_owned() => place,
+            _ = phase.wait_for(|phase| *phase == Phase::Stopping) => return,
+        };
+        let Ok(place) = place else { return };
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = phase.wait_for(|phase| *phase == Phase::Stopping) => return,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                if let Err(error) = prepare(&stream) {
+                    tracing::debug!(%error, "a connection was gone before it began");
+                    continue;
+                }
+                site.counters.connections.add(1);
+                tokio::task::spawn_local(connection::serve(stream, site.clone(), place));
+            }
+            // Out of descriptors all the same (another process, or the whole machine): wait, do not spin.
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept connections for a moment");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+fn prepare(stream: &TcpStream) -> io::Result<()> {
+    let socket = socket2::SockRef::from(stream);
+    socket.set_tcp_nodelay(true)?;
+    socket.set_tcp_user_timeout(Some(USER_TIMEOUT))?;
+    let keepalive =
+        TcpKeepalive::new().with_time(Duration::from_secs(30)).with_interval(Duration::from_secs(10)).with_retries(3);
+    socket.set_tcp_keepalive(&keepalive)
+}

@@ -1,0 +1,222 @@
+//! One request, whatever its connection speaks: admitted, routed, answered.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use axum::response::IntoResponse;
+use bytes::Bytes;
+use headwater_hub::Format;
+use headwater_log::Selection;
+use http::response::Parts;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body::{Body, Frame};
+use hyper::body::Incoming;
+use tower_service::Service;
+
+use super::connection::Site;
+use crate::access::{self, Visitor};
+use crate::api::headers;
+use crate::api::problem::Problem;
+use crate::api::subscribe::{Form, Subscribe};
+use crate::flow::deliver::long_poll;
+use crate::flow::deliver::pull::Pull;
+use crate::flow::deliver::start::{From, Start};
+use crate::flow::fanout::Opening;
+
+/// An answer.
+pub(super) enum Reply {
+    /// For hyper to write.
+    Whole(Response<axum::body::Body>),
+    /// A stream, or the head of one.
+    Stream(Box<Stream>),
+}
+
+/// A stream that has been granted and not begun.
+pub(super) struct Stream {
+    pub(super) parts: Parts,
+    /// The first bytes of its body.
+    first_bytes: Vec<u8>,
+    /// Absent when the first bytes are all there is.
+    start: Option<(Arc<Selection>, Format, Start)>,
+}
+
+/// The body of an answer.
+pub(super) enum ReplyBody {
+    /// Of an ordinary endpoint.
+    Whole(axum::body::Body),
+    /// Of a stream.
+    Stream(Pull),
+}
+
+/// Answers a request.
+pub(super) async fn respond(site: &Rc<Site>, request: Request<Incoming>) -> Reply {
+    let (parts, body) = request.into_parts();
+    let visitor = access::admit(&parts);
+    let mut reply = match &visitor {
+        Err(problem) => Reply::Whole(problem.clone().into_response()),
+        Ok(_) if parts.method == Method::OPTIONS => Reply::Whole(preflight()),
+        Ok(_) if parts.uri.path() == "/v1/events" && matches!(parts.method, Method::GET | Method::HEAD) => {
+            subscribe(site, &parts).await.unwrap_or_else(|problem| Reply::Whole(problem.into_response()))
+        }
+        Ok(_) => {
+            let request = Request::from_parts(parts, axum::body::Body::new(body));
+            let Ok(response) = site.routes.clone().call(request).await;
+            Reply::Whole(response)
+        }
+    };
+    site.finish(&mut reply, visitor.as_ref().ok());
+    reply
+}
+
+async fn subscribe(site: &Rc<Site>, parts: &http::request::Parts) -> Result<Reply, Problem> {
+    let hub = &site.hub;
+    let subscribe = Subscribe::parse(parts)?;
+    let head_only = parts.method == Method::HEAD;
+    if hub.draining() {
+        return match subscribe.form {
+            // Native EventSource stops for good on a 503, and comes back after a clean end.
+            Form::Stream(Format::EventStream) => Ok(site.stream(Format::EventStream, hub.tail.head(), None, head_only)),
+            _ => Err(Problem::draining()),
+        };
+    }
+    let head = site.shard.state.borrow().head;
+    let start = hub.start(&subscribe.selection, &subscribe.from, head);
+    if start.over {
+        return Ok(Reply::Whole(StatusCode::NO_CONTENT.into_response()));
+    }
+    if matches!(subscribe.from, From::Cursor(_)) {
+        site.counters.resumed.add(1);
+    }
+    if start.gap.is_some() {
+        site.counters.gaps.add(1);
+    }
+    match subscribe.form {
+        Form::Stream(format) => Ok(site.stream(format, start.cursor, Some((subscribe.selection, start)), head_only)),
+        Form::Poll { .. } if head_only => Ok(Reply::Whole(json(Vec::new()))),
+        Form::Poll { wait, limit } => {
+            let gap = start.gap.as_ref().map(|(reason, requested)| hub.wire.gap_data(*reason, requested, start.cursor));
+            let opening = Opening { first_bytes: Vec::new(), log: start.log };
+            let pull = Pull::open(&site.shard, subscribe.selection, Format::Ndjson, start.cursor, opening);
+            let answer = long_poll::collect(pull, hub.wire, start.cursor, gap, wait, limit).await;
+            let mut body = b"{\"events\":[".to_vec();
+            body.extend_from_slice(&answer.events);
+            let gap = answer.gap.as_deref().unwrap_or("null");
+            body.extend_from_slice(
+                format!("],\"cursor\":\"{}\",\"gap\":{gap}}}", hub.wire.position(answer.cursor)).as_bytes(),
+            );
+            Ok(Reply::Whole(json(body)))
+        }
+    }
+}
+
+impl Site {
+    /// The head and the first bytes of a stream that starts at `cursor`.
+    fn stream(&self, format: Format, cursor: u64, start: Option<(Arc<Selection>, Start)>, head_only: bool) -> Reply {
+        let hub = &self.hub;
+        let mut response = Response::new(());
+        let heartbeat = hub.settings().heartbeat.as_secs();
+        headers::stream(
+            response.headers_mut(),
+            format.content_type(),
+            &hub.wire.position(cursor).to_string(),
+            heartbeat,
+        );
+        let mut first_bytes = Vec::new();
+        if !head_only {
+            let retry = hub.retry_ms(&mut self.shard.state.borrow_mut().random);
+            let gap =
+                start.as_ref().and_then(|(_, start)| start.gap.as_ref()).map(|(reason, id)| (*reason, id.as_str()));
+            hub.wire.preamble(format, retry, cursor, gap, &mut first_bytes);
+        }
+        let start = start.filter(|_| !head_only).map(|(selection, start)| (selection, format, start));
+        Reply::Stream(Box::new(Stream { parts: response.into_parts().0, first_bytes, start }))
+    }
+
+    /// Completes the head of an answer and counts it.
+    fn finish(&self, reply: &mut Reply, visitor: Option<&Visitor>) {
+        let (status, map) = match reply {
+            Reply::Whole(response) => (response.status(), response.headers_mut()),
+            Reply::Stream(stream) => (stream.parts.status, &mut stream.parts.headers),
+        };
+        headers::complete(map, visitor, self.tls.is_some());
+        if status.is_client_error() {
+            self.counters.refused.add(1);
+        } else if status.is_server_error() {
+            self.counters.failed.add(1);
+        }
+    }
+}
+
+impl Stream {
+    /// The answer as HTTP/1.1 bytes: the body is delimited by close, so that every reader gets the same bytes.
+    /// With what is left to open a session.
+    pub(super) fn into_http1(self) -> (Vec<u8>, Option<(Arc<Selection>, Format, Start)>) {
+        let mut bytes = Vec::with_capacity(512);
+        bytes.extend_from_slice(b"HTTP/1.1 ");
+        bytes.extend_from_slice(self.parts.status.as_str().as_bytes());
+        bytes.extend_from_slice(b" OK\r\n");
+        for (name, value) in &self.parts.headers {
+            bytes.extend_from_slice(name.as_str().as_bytes());
+            bytes.extend_from_slice(b": ");
+            bytes.extend_from_slice(value.as_bytes());
+            bytes.extend_from_slice(b"\r\n");
+        }
+        let date = httpdate::fmt_http_date(std::time::SystemTime::now());
+        bytes.extend_from_slice(format!("date: {date}\r\nconnection: close\r\n\r\n").as_bytes());
+        bytes.extend_from_slice(&self.first_bytes);
+        (bytes, self.start)
+    }
+
+    /// The answer for hyper to write, with a session as its body.
+    pub(super) fn into_response(self, site: &Rc<Site>) -> Response<ReplyBody> {
+        let body = match self.start {
+            None => ReplyBody::Whole(self.first_bytes.into()),
+            Some((selection, format, start)) => {
+                let opening = Opening { first_bytes: self.first_bytes, log: start.log };
+                ReplyBody::Stream(Pull::open(&site.shard, selection, format, start.cursor, opening))
+            }
+        };
+        Response::from_parts(self.parts, body)
+    }
+}
+
+impl Body for ReplyBody {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        match self.get_mut() {
+            Self::Whole(body) => Pin::new(body).poll_frame(cx),
+            Self::Stream(pull) => Pin::new(pull).poll_frame(cx).map_err(|never: Infallible| match never {}),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Whole(body) => body.is_end_stream(),
+            Self::Stream(_) => false,
+        }
+    }
+
+    fn size_hint(&self) -> http_body::SizeHint {
+        match self {
+            Self::Whole(body) => body.size_hint(),
+            Self::Stream(_) => http_body::SizeHint::default(),
+        }
+    }
+}
+
+fn preflight() -> Response<axum::body::Body> {
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    headers::preflight(response.headers_mut());
+    response
+}
+
+fn json(body: Vec<u8>) -> Response<axum::body::Body> {
+    let mut response = Response::new(body.into());
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}

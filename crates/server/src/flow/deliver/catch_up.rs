@@ -1,0 +1,172 @@
+//! Catching up from the log: a few pages at a time, read off the shard's thread.
+//!
+//! A session that is before the tail owns a reader. At most [`State::MOST_READS`] sessions of a
+//! shard have a read under way, the others wait in line, so a storm of resumes never delays live sessions
+//! by more than the encoding of one page.
+
+use std::sync::Arc;
+
+use headwater_hub::{Format, GapReason, Place, Run, Ticket, Wire};
+use headwater_log::{Engine, Page, ReadError, Reader, Selection};
+
+use super::Step;
+use crate::flow::fanout::{CloseCause, Message, State};
+
+const PAGE_EVENTS: usize = 2000;
+const PAGE_BYTES: usize = 128 << 10;
+
+/// A session's reading of the log.
+pub(crate) struct LogRead {
+    /// Away while a page is being read.
+    reader: Option<Box<dyn Reader>>,
+    /// Events were removed before the reader was made: told before anything else.
+    gap: Option<u64>,
+    /// What the last read brought and is not handed over yet.
+    page: Option<PageRun>,
+    /// Bytes of the page's run that have been handed over.
+    pub(super) sent: usize,
+    /// A read is under way or waits for its turn.
+    wanted: bool,
+}
+
+/// An encoded page.
+pub(crate) struct PageRun {
+    gap: Option<u64>,
+    run: Run,
+}
+
+/// What a read brought.
+pub(crate) struct PageRead {
+    reader: Box<dyn Reader>,
+    page: Result<PageRun, ReadError>,
+}
+
+impl LogRead {
+    /// Reads after `after`. Whoever makes it has looked for a gap already.
+    pub(crate) fn new(reader: Box<dyn Reader>) -> Box<Self> {
+        Box::new(Self { reader: Some(reader), gap: None, page: None, sent: 0, wanted: false })
+    }
+
+    /// Reads after `after` for a session that fell behind; finds out what is missing.
+    fn fallen(engine: &dyn Engine, selection: &Arc<Selection>, after: u64) -> Box<Self> {
+        // First the reader, then the question: what is removed in between is told twice rather than never.
+        let reader = engine.reader(selection.clone(), after);
+        let gap = engine.gap(selection, after);
+        Box::new(Self { gap, ..*Self::new(reader) })
+    }
+
+    /// Notes that a read is asked for.
+    pub(crate) fn want(&mut self) {
+        self.wanted = true;
+    }
+
+    /// The run to hand over, if a page is there.
+    pub(super) fn run(&self) -> Option<&Run> {
+        self.page.as_ref().map(|page| &page.run)
+    }
+}
+
+impl State {
+    /// The next step of a session that reads the log; `None` when it has moved on to the tail.
+    pub(super) fn log_step(&mut self, slot: u32) -> Option<Step> {
+        let floor = self.hub.tail.floor();
+        let head = self.head;
+        let ticket = self.sessions.ticket(slot)?;
+        let entry = self.sessions.find(ticket)?;
+        let requested = entry.session.cursor(head);
+        let partial = entry.session.partial();
+        let log = entry.log.as_mut()?;
+        let gap = log.gap.take().or_else(|| log.page.as_mut().and_then(|page| page.gap.take()));
+        if let Some(resumed_at) = gap {
+            // The rest of a frame that is gone cannot be made up.
+            return Some(match partial {
+                0 => Step::Gap { reason: GapReason::Lagged, requested, resumed_at },
+                _ => Step::End(CloseCause::Lagged),
+            });
+        }
+        if let Some(page) = &log.page {
+            if log.sent == 0 && partial > 0 && page.run.ends.first().is_none_or(|(_, end)| *end as usize <= partial) {
+                return Some(Step::End(CloseCause::Lagged));
+            }
+            if log.sent < page.run.bytes.len() {
+                return Some(Step::Log);
+            }
+            let upto = page.run.upto;
+            log.page = None;
+            entry.session.skip_over(upto);
+        }
+        if requested >= floor && !log.wanted && entry.session.partial() == 0 {
+            entry.log = None;
+            entry.session.place = Place::Behind;
+            return None;
+        }
+        if !log.wanted {
+            log.wanted = true;
+            self.start_read(ticket);
+        }
+        Some(Step::Wait)
+    }
+
+    /// The cursor is before the tail: from here on the log is read.
+    pub(super) fn fall_to_log(&mut self, slot: u32) {
+        let head = self.head;
+        let Some(entry) = self.sessions.get_mut(slot) else { return };
+        let Some(group) = self.fanout.group(entry.session.group) else { return };
+        let log = LogRead::fallen(&*self.hub.engine, &group.selection, entry.session.cursor(head));
+        entry.log = Some(log);
+        entry.session.place = Place::Log;
+    }
+
+    /// Starts the read a session has asked for, or lines it up.
+    pub(crate) fn start_read(&mut self, ticket: Ticket) {
+        if self.reads >= Self::MOST_READS {
+            return self.waiting_reads.push_back(ticket);
+        }
+        let Some(entry) = self.sessions.find(ticket) else { return };
+        let format = entry.format;
+        let Some(mut reader) = entry.log.as_mut().and_then(|log| log.reader.take()) else { return };
+        self.reads += 1;
+        self.counters.pages.add(1);
+        let (handle, wire) = (self.handle.clone(), self.hub.wire);
+        tokio::task::spawn_blocking(move || {
+            let page = reader.next_page(PAGE_EVENTS, PAGE_BYTES).map(|page| encode(&wire, format, &page));
+            handle.send(Message::Page(ticket, PageRead { reader, page }));
+        });
+    }
+
+    /// A page has come.
+    pub(crate) fn on_page(&mut self, ticket: Ticket, read: PageRead) {
+        self.reads -= 1;
+        while self.reads < Self::MOST_READS
+            && let Some(next) = self.waiting_reads.pop_front()
+        {
+            self.start_read(next);
+        }
+        let Some(entry) = self.sessions.find(ticket) else { return };
+        let Some(log) = entry.log.as_mut() else { return };
+        log.reader = Some(read.reader);
+        log.wanted = false;
+        log.sent = 0;
+        match read.page {
+            Ok(page) => log.page = Some(page),
+            Err(error) => {
+                tracing::error!(%error, "cannot catch up from the log; the reader is sent away to try again");
+                return self.close(ticket.slot, CloseCause::Error);
+            }
+        }
+        self.serve(ticket.slot);
+    }
+}
+
+fn encode(wire: &Wire, format: Format, page: &Page) -> PageRun {
+    let mut bytes = Vec::new();
+    let mut ends = Vec::with_capacity(page.events.len());
+    for event in &page.events {
+        match format {
+            Format::EventStream => wire.frame(event, &mut bytes),
+            Format::Ndjson => wire.line(event, &mut bytes),
+        }
+        ends.push((event.seq, bytes.len() as u32));
+    }
+    PageRun { gap: page.gap, run: Run { bytes: bytes.into(), ends: ends.into(), upto: page.upto } }
+}

@@ -1,0 +1,73 @@
+//! Long-poll: the same read, one answer.
+
+use std::time::Duration;
+
+use headwater_hub::Wire;
+
+use super::pull::{Piece, Pull};
+
+/// One answer.
+pub(crate) struct Answer {
+    /// The events as JSON objects, joined by commas.
+    pub(crate) events: Vec<u8>,
+    /// The place the next request goes on from.
+    pub(crate) cursor: u64,
+    /// The gap as JSON.
+    pub(crate) gap: Option<String>,
+}
+
+/// Waits until there is an event, a gap, the end of the topics, or `wait` is over.
+pub(crate) async fn collect(
+    mut pull: Pull,
+    wire: Wire,
+    start: u64,
+    gap: Option<String>,
+    wait: Duration,
+    limit: usize,
+) -> Answer {
+    let mut answer = Answer { events: Vec::new(), cursor: start, gap };
+    let mut taken = 0;
+    let deadline = tokio::time::Instant::now() + if answer.gap.is_some() { Duration::ZERO } else { wait };
+    loop {
+        // Once there is something to tell, only what is there already is added.
+        let something = taken > 0 || answer.gap.is_some();
+        let piece = match something {
+            true => tokio::select! {
+                biased;
+                piece = pull.next() => piece,
+                () = tokio::task::yield_now() => None,
+            },
+            false => tokio::time::timeout_at(deadline, pull.next()).await.unwrap_or(None),
+        };
+        match piece {
+            Some(Piece::Run(run)) => {
+                let count = run.events().min(limit - taken);
+                let end = count.checked_sub(1).map_or(0, |last| run.ends[last].1 as usize);
+                for line in run.bytes[..end].split_inclusive(|b| *b == b'\n') {
+                    if !answer.events.is_empty() {
+                        answer.events.push(b',');
+                    }
+                    answer.events.extend_from_slice(line.trim_ascii_end());
+                }
+                taken += count;
+                if count > 0 {
+                    answer.cursor = run.ends[count - 1].0;
+                }
+                if taken == limit {
+                    return answer;
+                }
+            }
+            // Events before the gap go out first; the next request meets the gap.
+            Some(Piece::Gap { .. }) if taken > 0 => return answer,
+            Some(Piece::Gap { reason, requested, resumed_at }) => {
+                answer.gap = Some(wire.gap_data(reason, &wire.position(requested).to_string(), resumed_at));
+                answer.cursor = resumed_at;
+            }
+            Some(Piece::Control(_)) => {}
+            None => {
+                answer.cursor = pull.cursor().unwrap_or(answer.cursor).max(answer.cursor);
+                return answer;
+            }
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! What a session receives next.
+
+use headwater_hub::{GapReason, Gather, Place, Run};
+
+use crate::flow::fanout::{CloseCause, State};
+use crate::hub::RUN_BYTES;
+
+/// The next thing to hand to a session's client.
+pub(crate) enum Step {
+    /// The session's control bytes.
+    Control,
+    /// Events of the tail; the session's partial bytes of the first frame went out before.
+    Tail(Run),
+    /// The page at the front of the session's log read.
+    Log,
+    /// Events are missing up to this place.
+    Gap {
+        /// Why.
+        reason: GapReason,
+        /// The place before them.
+        requested: u64,
+        /// The place after them, where the session goes on.
+        resumed_at: u64,
+    },
+    /// Nothing for now.
+    Wait,
+    /// The stream is over.
+    End(CloseCause),
+}
+
+impl State {
+    /// Decides. Moves the session between log, tail and head as its cursor allows, but not the cursor:
+    /// the driver does when bytes have left.
+    pub(crate) fn step(&mut self, slot: u32) -> Step {
+        loop {
+            let head = self.head;
+            let Some(entry) = self.sessions.get_mut(slot) else { return Step::End(CloseCause::Client) };
+            if !entry.control.is_empty() {
+                return Step::Control;
+            }
+            if let Some(cause) = entry.ending {
+                return Step::End(cause);
+            }
+            if let Some(closing) = entry.closing
+                && entry.session.partial() == 0
+            {
+                let reconnect = self.hub.retry_ms(&mut self.random);
+                self.hub.wire.closing(entry.format, closing, reconnect, &mut entry.control);
+                entry.ending = Some(closing.into());
+                continue;
+            }
+            match entry.session.place {
+                Place::Live => return Step::Wait,
+                Place::Log => match self.log_step(slot) {
+                    Some(step) => return step,
+                    None => continue,
+                },
+                Place::Behind => {}
+            }
+            let after = entry.session.cursor(head);
+            let group = entry.session.group;
+            let Some(group) = self.fanout.group(group) else { return Step::End(CloseCause::Error) };
+            match self.hub.tail.gather(&group.selection, group.format, after, head, RUN_BYTES) {
+                Gather::Run(run) => return Step::Tail(run),
+                Gather::Fallen => self.fall_to_log(slot),
+                Gather::Nothing => {
+                    let finished = self.finished(group);
+                    let Some(entry) = self.sessions.get_mut(slot) else { return Step::End(CloseCause::Client) };
+                    entry.session.go_live();
+                    if finished {
+                        entry.ending = Some(CloseCause::Ended);
+                    }
+                }
+            }
+        }
+    }
+}

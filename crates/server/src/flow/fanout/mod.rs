@@ -1,0 +1,11 @@
+//! Durable event → sessions. One shard per core; a session lives and dies on its shard.
+
+mod inbox;
+mod pass;
+mod sessions;
+mod shard;
+mod timers;
+
+pub(crate) use inbox::{Message, ShardHandle};
+pub(crate) use sessions::{BareSocket, CloseCause, Driver, Entry, Opening};
+pub(crate) use shard::{Shard, State};

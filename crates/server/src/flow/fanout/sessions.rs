@@ -1,0 +1,184 @@
+//! The sessions of one shard: a table of slots, reused, with generations.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::task::Waker;
+
+use headwater_hub::{Closing, Format, Session, Ticket};
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::flow::deliver::LogRead;
+
+/// How the bytes of a session leave.
+pub(crate) enum Driver {
+    /// The shard writes to the bare socket.
+    Socket(BareSocket),
+    /// Somebody polls for the next piece.
+    Pull {
+        /// Of whoever polls.
+        waker: Option<Waker>,
+    },
+}
+
+/// A socket that has left hyper, with its place in the budget of connections.
+pub(crate) struct BareSocket {
+    pub(crate) fd: OwnedFd,
+    pub(crate) _place: OwnedSemaphorePermit,
+}
+
+impl AsFd for BareSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+/// Why a session is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CloseCause {
+    /// The client left.
+    Client,
+    /// All its topics are finished.
+    Ended,
+    /// The hub stops.
+    Drain,
+    /// The stream was old enough.
+    MaxAge,
+    /// It took no byte for too long.
+    Stalled,
+    /// What it had begun to receive is gone.
+    Lagged,
+    /// The log could not be read.
+    Error,
+}
+
+/// What a new session starts with.
+pub(crate) struct Opening {
+    /// First bytes: the response head (socket driver) and the preamble.
+    pub(crate) first_bytes: Vec<u8>,
+    /// Reads the log when the cursor is before the tail.
+    pub(crate) log: Option<Box<LogRead>>,
+}
+
+/// One session with what its driver needs.
+pub(crate) struct Entry {
+    pub(crate) session: Session,
+    pub(crate) driver: Driver,
+    pub(crate) format: Format,
+    /// Bytes that go out before any more events: head, preamble, heartbeat, closing. Nearly always empty.
+    pub(crate) control: Vec<u8>,
+    /// Present while the session reads the log.
+    pub(crate) log: Option<Box<LogRead>>,
+    /// Asked to end, with this reason, at the next event boundary.
+    pub(crate) closing: Option<Closing>,
+    /// Ends when `control` is out.
+    pub(crate) ending: Option<CloseCause>,
+    /// Milliseconds of the shard's clock.
+    pub(crate) opened_ms: u64,
+    /// When the last byte left.
+    pub(crate) sent_ms: u64,
+    /// Since when its reader takes nothing although something waits.
+    pub(crate) blocked_ms: Option<u64>,
+    /// Silence after which it gets a heartbeat: the configured one, a little less for most.
+    pub(crate) heartbeat_ms: u32,
+    /// Age at which it is ended; 0: never.
+    pub(crate) max_age_ms: u64,
+}
+
+/// The table.
+#[derive(Default)]
+pub(crate) struct SessionTable {
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+    len: usize,
+    /// Of the next session; counts through the whole table, so that it may shrink.
+    generation: u32,
+}
+
+struct Slot {
+    generation: u32,
+    entry: Option<Entry>,
+}
+
+impl SessionTable {
+    /// The ticket the next [`SessionTable::insert`] will give.
+    pub(crate) fn next_ticket(&self) -> Ticket {
+        Ticket { slot: self.free.last().copied().unwrap_or(self.slots.len() as u32), generation: self.generation }
+    }
+
+    /// Adds a session.
+    pub(crate) fn insert(&mut self, entry: Entry) -> Ticket {
+        let ticket = self.next_ticket();
+        let slot = Slot { generation: ticket.generation, entry: Some(entry) };
+        match self.free.pop() {
+            Some(free) => self.slots[free as usize] = slot,
+            None => self.slots.push(slot),
+        }
+        self.generation = self.generation.wrapping_add(1);
+        self.len += 1;
+        ticket
+    }
+
+    /// Removes a session. When the last one leaves, the memory goes back too.
+    pub(crate) fn remove(&mut self, slot: u32) -> Option<Entry> {
+        let entry = self.slots.get_mut(slot as usize)?.entry.take()?;
+        self.len -= 1;
+        match self.len {
+            0 => (self.slots, self.free) = (Vec::new(), Vec::new()),
+            _ => self.free.push(slot),
+        }
+        Some(entry)
+    }
+
+    /// The session in this slot.
+    pub(crate) fn get_mut(&mut self, slot: u32) -> Option<&mut Entry> {
+        self.slots.get_mut(slot as usize)?.entry.as_mut()
+    }
+
+    /// The ticket of the session in this slot.
+    pub(crate) fn ticket(&self, slot: u32) -> Option<Ticket> {
+        let place = self.slots.get(slot as usize)?;
+        place.entry.as_ref().map(|_| Ticket { slot, generation: place.generation })
+    }
+
+    /// The session of this ticket, unless it has left.
+    pub(crate) fn find(&mut self, ticket: Ticket) -> Option<&mut Entry> {
+        let slot = self.slots.get_mut(ticket.slot as usize)?;
+        if slot.generation != ticket.generation {
+            return None;
+        }
+        slot.entry.as_mut()
+    }
+
+    /// The slots in use.
+    pub(crate) fn slots(&self) -> impl Iterator<Item = u32> {
+        self.slots.iter().enumerate().filter(|(_, slot)| slot.entry.is_some()).map(|(slot, _)| slot as u32)
+    }
+}
+
+impl CloseCause {
+    /// All causes, in the order of their counters.
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Client, Self::Ended, Self::Drain, Self::MaxAge, Self::Stalled, Self::Lagged, Self::Error];
+
+    /// The word in metrics and logs.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Ended => "ended",
+            Self::Drain => "drain",
+            Self::MaxAge => "max_age",
+            Self::Stalled => "stalled",
+            Self::Lagged => "lagged",
+            Self::Error => "error",
+        }
+    }
+}
+
+impl From<Closing> for CloseCause {
+    fn from(closing: Closing) -> Self {
+        match closing {
+            Closing::Drain => Self::Drain,
+            Closing::MaxAge => Self::MaxAge,
+            Closing::Lagged => Self::Lagged,
+        }
+    }
+}

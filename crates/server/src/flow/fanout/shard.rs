@@ -1,0 +1,217 @@
+//! A shard: one thread's sessions and what they share.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use headwater_hub::{FanOut, Group, Place, Session, Ticket, Wheel};
+use headwater_log::Selection;
+use rustix::event::epoll;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+use super::sessions::{CloseCause, Driver, Entry, Opening, SessionTable};
+use super::{Message, ShardHandle};
+use crate::hub::Hub;
+use crate::observe::Counters;
+
+/// What the tasks of one thread share.
+pub(crate) struct Shard {
+    /// The hub.
+    pub(crate) hub: Arc<Hub>,
+    /// How other threads reach this shard.
+    pub(crate) handle: Arc<ShardHandle>,
+    /// Never borrowed across an await.
+    pub(crate) state: RefCell<State>,
+}
+
+/// The sessions of one thread.
+pub(crate) struct State {
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) handle: Arc<ShardHandle>,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) sessions: SessionTable,
+    pub(crate) fanout: FanOut,
+    pub(crate) wheel: Wheel,
+    /// Everything up to here has been handed to the live sessions.
+    pub(crate) head: u64,
+    /// Watches the bare sockets.
+    pub(crate) epoll: OwnedFd,
+    /// Sessions that are reading a page from the log, of at most [`State::MOST_READS`].
+    pub(crate) reads: usize,
+    /// Sessions that wait for their turn to read the log.
+    pub(crate) waiting_reads: VecDeque<Ticket>,
+    /// Sessions left in the middle of much data, so that others get their turn.
+    pub(crate) unfinished: VecDeque<Ticket>,
+    /// Sessions to end per second, and the share of one that the last tick left over.
+    pub(crate) drain: Option<(f64, f64)>,
+    pub(crate) random: fastrand::Rng,
+    started: Instant,
+}
+
+impl Shard {
+    /// A shard without sessions.
+    ///
+    /// # Errors
+    /// When the kernel gives no epoll descriptor.
+    pub(crate) fn new(hub: Arc<Hub>, handle: Arc<ShardHandle>, counters: Arc<Counters>) -> io::Result<Rc<Self>> {
+        let state = State {
+            hub: hub.clone(),
+            handle: handle.clone(),
+            counters,
+            sessions: SessionTable::default(),
+            fanout: FanOut::default(),
+            wheel: Wheel::new(0),
+            head: hub.tail.head(),
+            epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
+            reads: 0,
+            waiting_reads: VecDeque::new(),
+            unfinished: VecDeque::new(),
+            drain: None,
+            random: fastrand::Rng::new(),
+            started: Instant::now(),
+        };
+        Ok(Rc::new(Self { hub, handle, state: RefCell::new(state) }))
+    }
+
+    /// Serves the sessions until the task is dropped.
+    pub(crate) async fn run(self: Rc<Self>) -> io::Result<()> {
+        let epoll = self.state.borrow().epoll.try_clone()?;
+        let sockets = watch(epoll)?;
+        let mut tick = tokio::time::interval(std::time::Duration::from_millis(Wheel::TICK_MS));
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+        loop {
+            let (ticking, more) = {
+                let state = self.state.borrow();
+                (!state.wheel.is_empty(), !state.unfinished.is_empty())
+            };
+            tokio::select! {
+                () = self.handle.notified() => {}
+                ready = sockets.readable() => {
+                    ready?.clear_ready();
+                    self.state.borrow_mut().on_sockets()?;
+                }
+                _ = tick.tick(), if ticking => self.state.borrow_mut().on_tick(),
+                // Lets accepts and requests of this thread have their turn first.
+                () = tokio::task::yield_now(), if more => {}
+            }
+            let mut state = self.state.borrow_mut();
+            for message in self.handle.take() {
+                state.on_message(message);
+            }
+            state.pass();
+            state.resume_unfinished();
+        }
+    }
+}
+
+/// Lets the runtime say when one of the bare sockets has news.
+#[expect(unsafe_code, reason = "the runtime asks for a promise about the descriptor")]
+fn watch(epoll: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    // SAFETY: the `OwnedFd` moves into the `AsyncFd`, always reports the same descriptor, and nobody else can close
+    // it: it stays open until the `AsyncFd` drops it.
+    unsafe { AsyncFd::register_with_interest(epoll, Interest::READABLE) }.map_err(io::Error::from)
+}
+
+impl State {
+    /// Most sessions of a shard that read pages from the log at the same time (T16).
+    pub(crate) const MOST_READS: usize = 64;
+
+    /// Milliseconds since the shard started.
+    pub(crate) fn now_ms(&self) -> u64 {
+        self.started.elapsed().as_millis() as u64
+    }
+
+    /// Adds a session that starts after `cursor`.
+    pub(crate) fn open(
+        &mut self,
+        selection: Arc<Selection>,
+        format: headwater_hub::Format,
+        cursor: u64,
+        driver: Driver,
+        opening: Opening,
+    ) -> Ticket {
+        let now = self.now_ms();
+        let settings = self.hub.settings();
+        let (group, member) = self.fanout.join(selection, format, self.sessions.next_ticket().slot);
+        let mut session = Session::new(group, member, cursor);
+        if opening.log.is_some() {
+            session.place = Place::Log;
+        }
+        let heartbeat = settings.heartbeat.as_millis() as f64;
+        let max_age = settings.max_age.as_millis() as f64;
+        let entry = Entry {
+            session,
+            driver,
+            format,
+            control: opening.first_bytes,
+            log: opening.log,
+            closing: None,
+            ending: None,
+            opened_ms: now,
+            sent_ms: now,
+            blocked_ms: None,
+            // Spread, so that sessions fed by the same event do not all beat in the same moment.
+            heartbeat_ms: (heartbeat * (0.8 + 0.2 * self.random.f64())) as u32,
+            max_age_ms: (max_age * (0.9 + 0.2 * self.random.f64())) as u64,
+        };
+        let first = now + u64::from(entry.heartbeat_ms);
+        let ticket = self.sessions.insert(entry);
+        self.wheel.schedule(first, ticket);
+        self.counters.opened.add(1);
+        if let Some(log) = self.sessions.find(ticket).and_then(|entry| entry.log.as_mut()) {
+            log.want();
+            self.start_read(ticket);
+        }
+        ticket
+    }
+
+    /// Ends a session now; its socket is closed, and whoever pulls finds it gone.
+    pub(crate) fn close(&mut self, slot: u32, cause: CloseCause) {
+        let now = self.now_ms();
+        let Some(entry) = self.sessions.remove(slot) else { return };
+        if let Some(moved) = self.fanout.leave(entry.session.group, entry.session.member)
+            && let Some(other) = self.sessions.get_mut(moved)
+        {
+            other.session.member = entry.session.member;
+        }
+        self.counters.closed(cause);
+        tracing::debug!(
+            reason = cause.as_str(),
+            seconds = now.saturating_sub(entry.opened_ms) / 1000,
+            last_id = %self.hub.wire.position(entry.session.told()),
+            "stream ended"
+        );
+        match entry.driver {
+            Driver::Socket(socket) => {
+                // The descriptor leaves the epoll set when it is closed.
+                if cause != CloseCause::Client {
+                    let _ = rustix::net::shutdown(socket.as_fd(), rustix::net::Shutdown::Write);
+                }
+            }
+            Driver::Pull { waker } => waker.into_iter().for_each(std::task::Waker::wake),
+        }
+    }
+
+    /// Whether every topic of this group is finished at the shard's head.
+    pub(crate) fn finished(&self, group: &Group) -> bool {
+        group.finished(self.head, |topic| {
+            self.hub.engine.topic(topic).filter(|info| info.end.is_some()).map(|info| info.last)
+        })
+    }
+
+    fn on_message(&mut self, message: Message) {
+        match message {
+            Message::Page(ticket, page) => self.on_page(ticket, page),
+            Message::Readers(topics, reply) => {
+                // Whoever asked may have gone.
+                let _ = reply.send(topics.iter().map(|topic| self.fanout.readers(topic)).collect());
+            }
+            Message::Drain(rate) => self.drain = Some((rate, 1.0)),
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! Deadlines: heartbeats, maximum age, stalled readers, and the pace of a drain.
+
+use headwater_hub::{Closing, Place, Ticket, Wheel};
+
+use super::sessions::Driver;
+use super::{CloseCause, State};
+
+impl State {
+    /// Takes the deadlines that have come.
+    pub(crate) fn on_tick(&mut self) {
+        let now = self.now_ms();
+        let mut due = Vec::new();
+        self.wheel.advance(now, &mut due);
+        for ticket in due {
+            self.on_deadline(ticket, now);
+        }
+        self.drain_some();
+    }
+
+    fn on_deadline(&mut self, ticket: Ticket, now: u64) {
+        let stall_ms = self.hub.settings().limits.stall_timeout.as_millis() as u64;
+        let head = self.head;
+        let Some(entry) = self.sessions.find(ticket) else { return };
+        if entry.blocked_ms.is_some_and(|since| now >= since + stall_ms) {
+            return self.close(ticket.slot, CloseCause::Stalled);
+        }
+        if entry.max_age_ms > 0 && now >= entry.opened_ms + entry.max_age_ms && entry.closing.is_none() {
+            entry.closing = Some(Closing::MaxAge);
+        }
+        let silent = now + Wheel::TICK_MS > entry.sent_ms + u64::from(entry.heartbeat_ms);
+        let idle = entry.control.is_empty() && entry.session.partial() == 0 && entry.blocked_ms.is_none();
+        if entry.closing.is_none() && entry.ending.is_none() && silent && idle {
+            let cursor = entry.session.cursor(head);
+            let moved = entry.session.place == Place::Live && cursor > entry.session.told();
+            self.hub.wire.heartbeat(entry.format, moved.then_some(cursor), entry.session.told(), &mut entry.control);
+            if moved {
+                entry.session.tell(cursor);
+            }
+            self.counters.heartbeats.add(1);
+        }
+        self.serve(ticket.slot);
+        let Some(entry) = self.sessions.find(ticket) else { return };
+        let beat = match entry.sent_ms + u64::from(entry.heartbeat_ms) {
+            passed if passed <= now => now + u64::from(entry.heartbeat_ms),
+            coming => coming,
+        };
+        let stalled = entry.blocked_ms.map_or(u64::MAX, |since| since + stall_ms);
+        self.wheel.schedule(beat.min(stalled), ticket);
+    }
+
+    /// Lets a session go on: writes to its socket, or wakes whoever pulls.
+    pub(crate) fn serve(&mut self, slot: u32) {
+        let Some(entry) = self.sessions.get_mut(slot) else { return };
+        match &mut entry.driver {
+            Driver::Socket(_) => self.pump(slot),
+            Driver::Pull { waker } => waker.take().into_iter().for_each(std::task::Waker::wake),
+        }
+    }
+
+    /// Ends as many sessions as this tick's share of the drain.
+    fn drain_some(&mut self) {
+        let Some((rate, carried)) = self.drain else { return };
+        let budget = carried + rate * Wheel::TICK_MS as f64 / 1000.0;
+        let slots: Vec<u32> = self.sessions.slots().collect();
+        let mut left = budget as usize;
+        for slot in slots {
+            if left == 0 {
+                break;
+            }
+            let Some(entry) = self.sessions.get_mut(slot) else { continue };
+            if entry.closing.is_none() {
+                entry.closing = Some(Closing::Drain);
+                left -= 1;
+                self.serve(slot);
+            }
+        }
+        self.drain = Some((rate, budget.fract() + left.min(1) as f64));
+    }
+}

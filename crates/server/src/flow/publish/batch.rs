@@ -1,0 +1,124 @@
+//! `POST /v1/events`: events that name their topics.
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use headwater_log::{NewEvent, Topic};
+use http::header;
+use http::request::Parts;
+use serde::Deserialize;
+use serde_json::json;
+use serde_json::value::RawValue;
+
+use super::{BodyKind, Context, body, body_kind, check, single, stream};
+use crate::api::problem::Problem;
+use crate::flow::append;
+use crate::hub::Hub;
+
+/// Most events of one array.
+const MOST_EVENTS: usize = 10_000;
+
+/// Publishes an object, an array (all or none), or lines as they arrive.
+pub(crate) async fn publish_batch(context: Context<'_>, parts: Parts, body: Body) -> Result<Response, Problem> {
+    match body_kind(&parts.headers)? {
+        BodyKind::Ndjson => return stream::publish_objects(context, body).await,
+        BodyKind::EventStream => {
+            let detail = "An event stream names no topics. Send it to /v1/topics/{topic}, or send JSON here.";
+            return Err(Problem::malformed("Content-Type", detail));
+        }
+        BodyKind::Whole => {}
+    }
+    let limits = context.hub.settings().limits.clone();
+    let text = body::whole(body, limits.body, limits.body_timeout).await?;
+    if !text.trim_start().starts_with('[') {
+        let event = parse(context.hub, &text).map_err(|refusal| refusal.problem("body"))?;
+        let topic = event.topic.clone();
+        let receipts = append::submit(context.hub, vec![event]).wait().await?;
+        let body = axum::Json(json!({ "id": context.id(receipts[0].seq) }));
+        let mut response = (context.stored(&receipts), body).into_response();
+        response.headers_mut().insert(header::LOCATION, single::location(&topic));
+        return Ok(response);
+    }
+    let items: Vec<&RawValue> = serde_json::from_str(&text).map_err(|error| not_json("body", &error))?;
+    if items.is_empty() || items.len() > MOST_EVENTS {
+        return Err(Problem::malformed(
+            "body",
+            format!("An array holds 1 to {MOST_EVENTS} events, not {}.", items.len()),
+        ));
+    }
+    let events = items
+        .iter()
+        .enumerate()
+        .map(|(index, item)| parse(context.hub, item.get()).map_err(|refusal| refusal.problem(&format!("[{index}]"))))
+        .collect::<Result<Vec<_>, _>>()?;
+    let receipts = append::submit(context.hub, events).wait().await?;
+    let ids: Vec<String> = receipts.iter().map(|receipt| context.id(receipt.seq)).collect();
+    Ok((context.stored(&receipts), axum::Json(json!({ "ids": ids }))).into_response())
+}
+
+/// One event as written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written<'a> {
+    topic: String,
+    #[serde(borrow)]
+    data: &'a RawValue,
+    event: Option<String>,
+    key: Option<String>,
+    idempotency_key: Option<String>,
+}
+
+/// Why an event of a batch is refused.
+pub(super) enum Refusal {
+    /// It is not JSON of the right shape.
+    Json(serde_json::Error),
+    /// One of its values is wrong.
+    Value(Box<Problem>),
+}
+
+impl Refusal {
+    /// The answer, which says where the event stands.
+    pub(super) fn problem(self, place: &str) -> Problem {
+        match self {
+            Self::Json(error) => not_json(place, &error),
+            Self::Value(problem) => problem.within(place),
+        }
+    }
+}
+
+/// Reads one event.
+pub(super) fn parse(hub: &Hub, text: &str) -> Result<NewEvent, Refusal> {
+    let written: Written<'_> = serde_json::from_str(text).map_err(Refusal::Json)?;
+    checked(hub, &written).map_err(|problem| Refusal::Value(Box::new(problem)))
+}
+
+fn checked(hub: &Hub, written: &Written<'_>) -> Result<NewEvent, Problem> {
+    let topic = Topic::new(&written.topic).map_err(|error| Problem::topic("topic", &written.topic, error))?;
+    let event = NewEvent {
+        topic: check::publishable(topic)?,
+        event_type: check::event_type(written.event.as_deref().unwrap_or(""))?,
+        key: check::label("key", written.key.as_deref().unwrap_or(""))?,
+        idempotency_key: check::label("idempotency_key", written.idempotency_key.as_deref().unwrap_or(""))?,
+        data: data(written.data)?,
+        end: None,
+    };
+    check::size(hub, &event)?;
+    Ok(event)
+}
+
+/// A string is the data itself, any other value is stored compact.
+fn data(value: &RawValue) -> Result<Box<str>, Problem> {
+    let text = match value.get().starts_with('"') {
+        true => serde_json::from_str(value.get()),
+        false => serde_json::from_str::<serde_json::Value>(value.get()).map(|value| value.to_string()),
+    };
+    text.map(String::into_boxed_str).map_err(|error| not_json("data", &error))
+}
+
+fn not_json(place: &str, error: &serde_json::Error) -> Problem {
+    Problem::malformed(
+        place,
+        format!(
+            "The event is not as it should be: {error}. An event is {{\"topic\",\"data\",\"event\"?,\"key\"?,\"idempotency_key\"?}}."
+        ),
+    )
+}

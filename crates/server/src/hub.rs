@@ -1,0 +1,101 @@
+//! What all shards share.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Instant;
+
+use headwater_hub::{Tail, Wire};
+use headwater_log::{Engine, Topic};
+use tokio::sync::oneshot;
+
+use crate::config::Settings;
+use crate::flow::fanout::{Message, ShardHandle};
+use crate::observe::Counters;
+
+/// Most bytes of one run of frames: what a session has unsent at most.
+pub(crate) const RUN_BYTES: usize = 64 << 10;
+
+/// One hub.
+pub(crate) struct Hub {
+    pub(crate) engine: Arc<dyn Engine>,
+    pub(crate) wire: Wire,
+    pub(crate) tail: Arc<Tail>,
+    /// One per shard, in the same order as `counters`.
+    pub(crate) shards: Vec<Arc<ShardHandle>>,
+    pub(crate) counters: Vec<Arc<Counters>>,
+    pub(crate) started: Instant,
+    /// Replaced as a whole by a reload.
+    settings: RwLock<Arc<Settings>>,
+    draining: AtomicBool,
+}
+
+impl Hub {
+    /// Connects a log with `shards` shards: from here on what becomes durable reaches them.
+    pub(crate) fn new(engine: Arc<dyn Engine>, settings: Settings) -> Arc<Self> {
+        let bounds = engine.bounds();
+        let wire = Wire::new(bounds.epoch);
+        let tail = Arc::new(Tail::new(wire, bounds.head, settings.tail));
+        let shards: Vec<Arc<ShardHandle>> = (0..settings.shards.max(1)).map(|_| Arc::default()).collect();
+        let counters = shards.iter().map(|_| Arc::default()).collect();
+        let (listener_tail, listener_shards) = (tail.clone(), shards.clone());
+        engine.set_listener(Box::new(move |durable| {
+            listener_tail.push(durable);
+            listener_shards.iter().for_each(|shard| shard.wake());
+        }));
+        Arc::new(Self {
+            engine,
+            wire,
+            tail,
+            shards,
+            counters,
+            started: Instant::now(),
+            settings: RwLock::new(Arc::new(settings)),
+            draining: AtomicBool::new(false),
+        })
+    }
+
+    /// The settings in force.
+    pub(crate) fn settings(&self) -> Arc<Settings> {
+        self.settings.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Puts other settings in force.
+    pub(crate) fn replace_settings(&self, settings: Settings) {
+        self.engine.set_classes(settings.classes.clone());
+        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+    }
+
+    /// A reconnect delay: the configured one ± 50 %, so that a herd does not stay in step (EVR-04).
+    pub(crate) fn retry_ms(&self, random: &mut fastrand::Rng) -> u64 {
+        let middle = self.settings().retry.as_millis() as f64;
+        (middle * (0.5 + random.f64())) as u64
+    }
+
+    /// Whether the hub is stopping.
+    pub(crate) fn draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    /// No new sessions from here on.
+    pub(crate) fn start_draining(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Open sessions.
+    pub(crate) fn sessions(&self) -> u64 {
+        self.counters.iter().map(|counters| counters.sessions()).sum()
+    }
+
+    /// How many sessions read each of these topics, over all shards.
+    pub(crate) async fn readers(&self, topics: &[Topic]) -> Vec<usize> {
+        let mut totals = vec![0; topics.len()];
+        for shard in &self.shards {
+            let (reply, answer) = oneshot::channel();
+            shard.send(Message::Readers(topics.to_vec(), reply));
+            for (total, readers) in totals.iter_mut().zip(answer.await.unwrap_or_default()) {
+                *total += readers;
+            }
+        }
+        totals
+    }
+}

@@ -1,0 +1,73 @@
+//! Counters of one shard. Written by its thread, read by anybody.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::flow::fanout::CloseCause;
+
+/// A number that only grows.
+#[derive(Debug, Default)]
+pub(crate) struct Counter(AtomicU64);
+
+/// The counters of a shard. Totals since the start.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    /// Streams and long-polls opened.
+    pub(crate) opened: Counter,
+    /// The same, ended, by cause.
+    closed: [Counter; CloseCause::ALL.len()],
+    /// Sessions that began with a client's cursor.
+    pub(crate) resumed: Counter,
+    /// Gap events told.
+    pub(crate) gaps: Counter,
+    /// Events handed to sessions.
+    pub(crate) deliveries: Counter,
+    /// Bytes handed to sessions, control bytes included.
+    pub(crate) bytes_out: Counter,
+    /// Heartbeats sent.
+    pub(crate) heartbeats: Counter,
+    /// Publish requests answered with success.
+    pub(crate) publishes: Counter,
+    /// Events stored.
+    pub(crate) events: Counter,
+    /// Events not stored because their idempotency key was known.
+    pub(crate) duplicates: Counter,
+    /// Requests refused with a 4xx.
+    pub(crate) refused: Counter,
+    /// Requests failed with a 5xx.
+    pub(crate) failed: Counter,
+    /// Pages read from the log for sessions behind the tail.
+    pub(crate) pages: Counter,
+    /// Connections accepted.
+    pub(crate) connections: Counter,
+}
+
+impl Counter {
+    /// Adds.
+    pub(crate) fn add(&self, n: u64) {
+        self.0.fetch_add(n, Ordering::Relaxed);
+    }
+
+    /// The number.
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Counters {
+    /// Counts the end of a session.
+    pub(crate) fn closed(&self, cause: CloseCause) {
+        self.closed[cause as usize].add(1);
+    }
+
+    /// Sessions ended for this cause.
+    pub(crate) fn closed_by(&self, cause: CloseCause) -> u64 {
+        self.closed[cause as usize].get()
+    }
+
+    /// Open sessions.
+    pub(crate) fn sessions(&self) -> u64 {
+        // Ends first: a session that opens in between may be missed, but the difference is never negative.
+        let closed: u64 = self.closed.iter().map(Counter::get).sum();
+        self.opened.get().saturating_sub(closed)
+    }
+}

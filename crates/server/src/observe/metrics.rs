@@ -1,0 +1,86 @@
+//! `GET /metrics`: the Prometheus text format.
+
+use headwater_log::Health;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, text};
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::Registry;
+
+use super::counters::{Counter, Counters};
+use super::stats::memory_bytes;
+use crate::flow::fanout::CloseCause;
+use crate::hub::Hub;
+
+/// The metrics of this moment.
+pub(crate) fn render(hub: &std::sync::Arc<Hub>) -> String {
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(Snapshot(hub.clone())));
+    let mut out = String::new();
+    // Writing to a string does not fail.
+    let _ = text::encode(&mut out, &registry);
+    out
+}
+
+struct Snapshot(std::sync::Arc<Hub>);
+
+impl std::fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Snapshot")
+    }
+}
+
+type Read = fn(&Counters) -> &Counter;
+
+/// Counters that are summed over the shards.
+const COUNTERS: [(&str, &str, Read); 13] = [
+    ("headwater_connections_accepted", "Connections accepted", |c| &c.connections),
+    ("headwater_sessions_opened", "Streams and long-polls opened", |c| &c.opened),
+    ("headwater_sessions_resumed", "Sessions that began with the client's cursor", |c| &c.resumed),
+    ("headwater_gaps", "Gaps told to readers", |c| &c.gaps),
+    ("headwater_deliveries", "Events handed to sessions", |c| &c.deliveries),
+    ("headwater_sent_bytes", "Bytes handed to sessions", |c| &c.bytes_out),
+    ("headwater_heartbeats", "Heartbeats sent", |c| &c.heartbeats),
+    ("headwater_publishes", "Publish requests stored", |c| &c.publishes),
+    ("headwater_events_stored", "Events stored", |c| &c.events),
+    ("headwater_duplicates", "Events whose idempotency key was known", |c| &c.duplicates),
+    ("headwater_requests_refused", "Requests answered with a 4xx status", |c| &c.refused),
+    ("headwater_requests_failed", "Requests answered with a 5xx status", |c| &c.failed),
+    ("headwater_catch_up_pages", "Pages read from the log for sessions that are behind the tail", |c| &c.pages),
+];
+
+impl Collector for Snapshot {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let hub = &self.0;
+        for (name, help, read) in COUNTERS {
+            let total: u64 = hub.counters.iter().map(|counters| read(counters).get()).sum();
+            let metric = ConstCounter::new(total);
+            metric.encode(encoder.encode_descriptor(name, help, None, metric.metric_type())?)?;
+        }
+        let kind = ConstCounter::new(0u64).metric_type();
+        let mut family =
+            encoder.encode_descriptor("headwater_sessions_closed", "Sessions ended, by reason", None, kind)?;
+        for cause in CloseCause::ALL {
+            let total: u64 = hub.counters.iter().map(|counters| counters.closed_by(cause)).sum();
+            ConstCounter::new(total).encode(family.encode_family(&[("reason", cause.as_str())])?)?;
+        }
+        let usage = hub.engine.usage();
+        let healthy = hub.engine.health() == Health::Ready;
+        let gauges: [(&str, &str, u64); 9] = [
+            ("headwater_sessions", "Open sessions", hub.sessions()),
+            ("headwater_log_head", "Newest durable sequence number", hub.tail.head()),
+            ("headwater_log_bytes", "Bytes of storage in use", usage.bytes),
+            ("headwater_log_events", "Events that can be read", usage.events),
+            ("headwater_log_segments", "Segments", usage.segments),
+            ("headwater_topics", "Topics known", usage.topics),
+            ("headwater_log_ready", "1 when the log takes events, 0 when it is full or has failed", healthy.into()),
+            ("headwater_tail_bytes", "Bytes of recent events in memory", hub.tail.bytes() as u64),
+            ("headwater_resident_bytes", "Resident memory of the process", memory_bytes()),
+        ];
+        for (name, help, value) in gauges {
+            let metric = ConstGauge::new(value);
+            metric.encode(encoder.encode_descriptor(name, help, None, metric.metric_type())?)?;
+        }
+        Ok(())
+    }
+}

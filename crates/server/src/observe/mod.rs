@@ -1,0 +1,9 @@
+//! What the hub tells about itself.
+
+mod counters;
+mod metrics;
+mod stats;
+
+pub(crate) use counters::Counters;
+pub(crate) use metrics::render;
+pub(crate) use stats::publish_stats;

@@ -1,0 +1,251 @@
+//! A running hub: its threads, from start to stop.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use headwater_log::{Engine, Memory, MemoryOptions};
+type OpenError = io::Error;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::LocalSet;
+
+use crate::api::router::{self, Api};
+use crate::config::{Settings, Storage};
+use crate::edge::connection::{Phase, Site};
+use crate::edge::listener;
+use crate::edge::tls::Tls;
+use crate::flow::fanout::{Message, Shard};
+use crate::hub::Hub;
+use crate::observe;
+
+/// Streams a stopping hub ends at least per second, so that a nearly idle one stops at once.
+const SLOWEST_DRAIN: f64 = 200.0;
+/// How long connections may take to finish the request they are in when the hub stops.
+const LAST_REQUESTS: Duration = Duration::from_secs(5);
+
+/// A running hub. Dropping it stops it at once, without a drain.
+pub struct Server {
+    hub: Arc<Hub>,
+    address: SocketAddr,
+    tls: Option<Tls>,
+    phase: Arc<watch::Sender<Phase>>,
+    threads: Mutex<Vec<JoinHandle<io::Result<()>>>>,
+    drain: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// Why a hub did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The log could not be opened.
+    #[error("cannot open the log: {0}")]
+    Log(OpenError),
+    /// The address could not be bound.
+    #[error("cannot listen on {address}: {error}{hint}")]
+    Listen {
+        /// Which address.
+        address: SocketAddr,
+        /// What the system said.
+        error: io::Error,
+        /// What to do about it.
+        hint: &'static str,
+    },
+    /// The certificate or key cannot be used.
+    #[error("{0}")]
+    Tls(String),
+    /// The system gave no thread or descriptor.
+    #[error("cannot start a thread of the hub: {0}")]
+    System(#[from] io::Error),
+}
+
+/// Why settings were not put in force; the old ones stay.
+#[derive(Debug, thiserror::Error)]
+pub enum ReloadError {
+    /// The certificate or key cannot be used.
+    #[error("{0}")]
+    Tls(String),
+}
+
+impl Server {
+    /// Opens the log, binds the address and starts serving; returns when connections are accepted.
+    ///
+    /// # Errors
+    /// [`StartError`] with a sentence for the operator.
+    pub fn start(settings: Settings) -> Result<Self, StartError> {
+        let tls = settings.tls.as_ref().map(Tls::load).transpose().map_err(StartError::Tls)?;
+        let wanted = settings.listen;
+        let shards = settings.shards.max(1);
+        let listeners = listener::bind(wanted, shards).map_err(|error| StartError::Listen {
+            address: wanted,
+            hint: match error.kind() {
+                io::ErrorKind::AddrInUse => "; stop the other process or choose another address with --listen",
+                io::ErrorKind::PermissionDenied => "; choose a port above 1023 with --listen",
+                _ => "",
+            },
+            error,
+        })?;
+        let address = listeners[0].local_addr()?;
+        let places = Arc::new(Semaphore::new(listener::connection_budget(settings.limits.connections)));
+        let hub = Hub::new(open_log(&settings).map_err(StartError::Log)?, settings);
+        let (phase, _) = watch::channel(Phase::Serving);
+        let server =
+            Self { hub, address, tls, phase: Arc::new(phase), threads: Mutex::default(), drain: Mutex::default() };
+        for (index, listener) in listeners.into_iter().enumerate() {
+            let thread = server.shard(index, listener, places.clone())?;
+            server.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
+        }
+        tracing::info!(%address, shards, head = %server.hub.wire.position(server.hub.tail.head()), "serving");
+        Ok(server)
+    }
+
+    /// Where it listens.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// In which access mode it runs, for people.
+    pub fn mode(&self) -> &'static str {
+        "development: everybody on this machine may do everything"
+    }
+
+    /// Puts what can be changed at run time in force: classes, limits, heartbeat, retry, drain, maximum age, and the
+    /// content of the certificate files. Streams go on.
+    ///
+    /// # Errors
+    /// [`ReloadError`]; then nothing was changed.
+    pub fn reload(&self, settings: &Settings) -> Result<(), ReloadError> {
+        if let (Some(tls), Some(files)) = (&self.tls, &settings.tls) {
+            tls.reload(files).map_err(ReloadError::Tls)?;
+        }
+        self.hub.replace_settings(settings.clone());
+        tracing::info!("configuration reloaded");
+        Ok(())
+    }
+
+    /// Begins to stop: not ready, no new sessions, every stream is ended at an event boundary over the configured
+    /// time. A second call ends everything at once.
+    pub fn drain(&self) {
+        let mut drain = self.drain.lock().unwrap_or_else(PoisonError::into_inner);
+        if drain.is_some() {
+            self.phase.send_replace(Phase::Stopping);
+            return;
+        }
+        self.hub.start_draining();
+        self.phase.send_replace(Phase::Draining);
+        let sessions = self.hub.sessions();
+        let spread = self.hub.settings().drain;
+        tracing::info!(sessions, seconds = spread.as_secs(), "draining");
+        let rate = (sessions as f64 / spread.as_secs_f64().max(0.1)).max(SLOWEST_DRAIN) / self.hub.shards.len() as f64;
+        self.hub.shards.iter().for_each(|shard| shard.send(Message::Drain(rate)));
+        let (hub, phase) = (self.hub.clone(), self.phase.clone());
+        let watcher = std::thread::Builder::new().name("drain".into()).spawn(move || {
+            // A little longer than the plan, for the last ones to take their last bytes.
+            let deadline = Instant::now() + spread + Duration::from_secs(1);
+            while hub.sessions() > 0 && Instant::now() < deadline && *phase.borrow() < Phase::Stopping {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            phase.send_replace(Phase::Stopping);
+        });
+        match watcher {
+            Ok(thread) => *drain = Some(thread),
+            // Without a thread to watch over it there is no drain: stop.
+            Err(_) => drop(self.phase.send_replace(Phase::Stopping)),
+        }
+    }
+
+    /// Blocks until the hub has stopped and its log is closed.
+    ///
+    /// # Errors
+    /// When a thread of the hub failed.
+    pub fn wait(&self) -> io::Result<()> {
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut outcome = Ok(());
+        for thread in threads {
+            let ended = thread.join().unwrap_or_else(|_| Err(io::Error::other("a thread of the hub panicked")));
+            outcome = outcome.and(ended);
+        }
+        self.hub.engine.close();
+        tracing::info!("stopped");
+        outcome
+    }
+
+    fn shard(
+        &self,
+        index: usize,
+        listener: std::net::TcpListener,
+        places: Arc<Semaphore>,
+    ) -> io::Result<JoinHandle<io::Result<()>>> {
+        let (hub, tls, phase) = (self.hub.clone(), self.tls.clone(), self.phase.clone());
+        std::thread::Builder::new().name(format!("shard-{index}")).spawn(move || {
+            let outcome = run_shard(index, hub, tls, phase.subscribe(), listener, places);
+            // A shard that is gone takes its share of the connections with it: the hub stops as a whole.
+            phase.send_replace(Phase::Stopping);
+            if let Err(error) = &outcome {
+                tracing::error!(%error, index, "a shard failed; the hub stops");
+            }
+            outcome
+        })
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.phase.send_replace(Phase::Stopping);
+        // Nobody is left to be told.
+        let _ = self.wait();
+    }
+}
+
+fn open_log(settings: &Settings) -> Result<Arc<dyn Engine>, OpenError> {
+    match &settings.storage {
+        _ => Ok(Memory::new(MemoryOptions {
+            classes: settings.classes.clone(),
+            idempotency_window: settings.idempotency,
+            queue_bytes: settings.limits.queue,
+            memory_bytes: settings.memory,
+            ..MemoryOptions::default()
+        })),
+    }
+}
+
+fn run_shard(
+    index: usize,
+    hub: Arc<Hub>,
+    tls: Option<Tls>,
+    mut phase: watch::Receiver<Phase>,
+    listener: std::net::TcpListener,
+    places: Arc<Semaphore>,
+) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(4).build()?;
+    let local = LocalSet::new();
+    let counters = hub.counters[index].clone();
+    local.block_on(&runtime, async {
+        let shard = Shard::new(hub.clone(), hub.shards[index].clone(), counters.clone())?;
+        let routes = router::routes(Api { hub: hub.clone(), counters: counters.clone() });
+        let site = std::rc::Rc::new(Site {
+            hub: hub.clone(),
+            shard: shard.clone(),
+            counters,
+            routes,
+            tls,
+            phase: phase.clone(),
+        });
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        if index == 0 {
+            tokio::task::spawn_local(observe::publish_stats(hub));
+        }
+        let accept = tokio::task::spawn_local(listener::accept(listener, site.clone(), places, phase.clone()));
+        tokio::select! {
+            outcome = shard.run() => return outcome,
+            _ = phase.wait_for(|phase| *phase == Phase::Stopping) => {}
+        }
+        // The listener is closed first; then requests that are under way get their answers.
+        let _ = accept.await;
+        let deadline = tokio::time::Instant::now() + LAST_REQUESTS;
+        while std::rc::Rc::strong_count(&site) > 1 && tokio::time::Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        Ok(())
+    })
+}
