@@ -15,8 +15,8 @@ pub struct Event<'a> {
     /// The last event id in force: of this block, else of an earlier one, empty when there was none.
     pub id: &'a str,
     pub(crate) captures: &'a [Capture],
-    /// The slice that captures not copied yet point into.
-    pub(crate) chunk: &'a [u8],
+    /// What captures that were not copied point into.
+    pub(crate) text: &'a str,
 }
 
 impl<'a> Event<'a> {
@@ -28,8 +28,8 @@ impl<'a> Event<'a> {
 
     /// The captured fields this block has, in the order they were named to the decoder.
     pub fn fields(&self) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
-        let Self { captures, chunk, .. } = *self;
-        captures.iter().filter_map(move |capture| Some((capture.name(), capture.value.text(chunk)?)))
+        let Self { captures, text, .. } = *self;
+        captures.iter().filter_map(move |capture| Some((capture.name(), capture.value.get(text)?)))
     }
 }
 

@@ -8,7 +8,7 @@ mod event;
 mod field;
 mod id_text;
 
-pub use decoder::{Builder, DecodeError, Decoder, InvalidUtf8, Limit, LimitExceeded};
+pub use decoder::{Builder, Chunk, DecodeError, Decoder, InvalidUtf8, Limit, LimitExceeded};
 pub use encoder::{Encoder, Message};
 pub use event::Event;
 pub use field::{EventId, EventType, Field, IdRef, InvalidField, TypeRef};

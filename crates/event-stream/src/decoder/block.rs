@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::line::split;
+use super::line::{Line, split};
 use super::slot::{Capture, Slot, Value};
 
 /// The fields of one block.
@@ -13,29 +13,13 @@ pub(super) struct Block {
     pub(super) id: Slot,
     /// One for each name to capture, set or not.
     pub(super) captures: Vec<Capture>,
-    /// Bytes of all values together.
-    size: usize,
     /// An error was reported for this block: only its id still counts.
     spoiled: bool,
 }
 
-/// The fields of a block that hold one value, the last.
-#[derive(Clone, Copy)]
-pub(super) enum Single {
-    EventType,
-    Id,
-}
-
 impl Block {
     pub(super) fn new(captures: Vec<Capture>) -> Self {
-        Self {
-            data: Slot::default(),
-            event_type: Slot::default(),
-            id: Slot::default(),
-            captures,
-            size: 0,
-            spoiled: false,
-        }
+        Self { data: Slot::default(), event_type: Slot::default(), id: Slot::default(), captures, spoiled: false }
     }
 
     /// Whether anything would be lost if the block never ended.
@@ -52,58 +36,47 @@ impl Block {
     }
 
     /// Bytes of all values together, as received.
-    pub(super) const fn size(&self) -> usize {
-        self.size
+    #[inline]
+    pub(super) fn size(&self) -> usize {
+        let captured: usize = self.captures.iter().map(|capture| capture.value.received()).sum();
+        self.data.received() + self.event_type.received() + self.id.received() + captured
     }
 
-    pub(super) fn add_data(&mut self, value: Value<'_>, chunk: &[u8]) {
-        if self.data.is_set() {
-            self.data.append_line(value.bytes, chunk);
-            self.size += 1 + value.bytes.len();
-        } else {
-            self.data.set(value);
-            self.size += value.bytes.len();
+    /// Takes what a line says. `end` is where the line ends in `text`, the text of the current slice, if it lies there.
+    #[inline(always)]
+    pub(super) fn apply(&mut self, line: Line<'_>, end: Option<usize>, text: &str) {
+        match line {
+            Line::Id(value) if !has_nul(value) => self.id.set(Value::new(value, end)),
+            _ if self.spoiled => {}
+            Line::Data(value) if self.data.is_set() => self.data.append_line(Value::new(value, end), text),
+            Line::Data(value) => self.data.set(Value::new(value, end)),
+            Line::EventType(value) => self.event_type.set(Value::new(value, end)),
+            Line::Other(line) if !self.captures.is_empty() => self.capture(line, end),
+            _ => {}
         }
     }
 
-    pub(super) fn set(&mut self, field: Single, value: Value<'_>) {
-        let slot = match field {
-            Single::EventType => &mut self.event_type,
-            Single::Id => &mut self.id,
-        };
-        self.size = self.size - slot.len() + value.bytes.len();
-        slot.set(value);
-    }
-
-    /// Keeps a field the standard does not know, if it is one to capture.
-    pub(super) fn capture(&mut self, line: &[u8], start: Option<usize>) {
-        if self.captures.is_empty() {
-            return;
-        }
-        let (name, bytes) = split(line);
+    fn capture(&mut self, line: &[u8], end: Option<usize>) {
+        let (name, value) = split(line);
         if let Some(capture) = self.captures.iter_mut().find(|capture| capture.name().as_bytes() == name) {
-            self.size = self.size - capture.value.len() + bytes.len();
-            capture.value.set(Value::in_line(bytes, line, start));
+            capture.value.set(Value::new(value, end));
         }
     }
 
     /// Drops all values but the id, and takes no more of them.
-    #[cold]
-    pub(super) fn spoil(&mut self, chunk: &[u8]) {
+    pub(super) fn spoil(&mut self) {
         self.spoiled = true;
-        self.id.hold(chunk);
         self.data.clear();
         self.event_type.clear();
         self.captures.iter_mut().for_each(|capture| capture.value.clear());
-        self.size = self.id.len();
     }
 
-    /// Copies what lies in `chunk`, so that the block outlives it.
-    pub(super) fn hold(&mut self, chunk: &[u8]) {
-        self.data.hold(chunk);
-        self.event_type.hold(chunk);
-        self.id.hold(chunk);
-        self.captures.iter_mut().for_each(|capture| capture.value.hold(chunk));
+    /// Copies what lies in `text`, so that the block outlives it.
+    pub(super) fn hold(&mut self, text: &str) {
+        self.data.hold(text);
+        self.event_type.hold(text);
+        self.id.hold(text);
+        self.captures.iter_mut().for_each(|capture| capture.value.hold(text));
     }
 
     /// Makes ready for the next block.
@@ -115,7 +88,13 @@ impl Block {
         for capture in &mut self.captures {
             capture.value.clear();
         }
-        self.size = 0;
         self.spoiled = false;
     }
+}
+
+/// Looks at eight bytes at a time: ids are too short for a search to pay.
+#[inline]
+fn has_nul(value: &[u8]) -> bool {
+    let (words, rest) = value.as_chunks::<8>();
+    words.iter().any(|word| word.contains(&0)) || rest.contains(&0)
 }

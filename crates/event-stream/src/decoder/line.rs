@@ -16,7 +16,7 @@ pub(super) enum Line<'a> {
 
 impl<'a> Line<'a> {
     /// Names are compared byte by byte: `Data`, ` data` and `data ` are other fields.
-    #[inline]
+    #[inline(always)]
     pub(super) fn read(line: &'a [u8]) -> Self {
         let known = match line.first() {
             Some(b'd') => line.strip_prefix(b"data").and_then(value).map(Self::Data),

@@ -7,6 +7,7 @@
 
 mod block;
 mod builder;
+mod chunk;
 mod error;
 mod line;
 mod slot;
@@ -16,26 +17,25 @@ use alloc::vec::Vec;
 use core::str::from_utf8;
 use core::time::Duration;
 
-use memchr::memchr2;
-
 use crate::{DEFAULT_TYPE, Event};
-use block::{Block, Single};
+use block::Block;
 pub use builder::Builder;
+pub use chunk::Chunk;
+use chunk::Taken;
 pub use error::{DecodeError, InvalidUtf8, Limit, LimitExceeded};
 use line::{Line, millis};
 pub(crate) use slot::Capture;
-use slot::Value;
 
 /// Decodes an event stream that arrives in slices of any size.
 ///
 /// ```
-/// use headwater_event_stream::Decoder;
+/// use headwater_event_stream::{Chunk, Decoder};
 ///
 /// let mut decoder = Decoder::new();
 /// let mut seen = Vec::new();
 /// for chunk in ["id: 1\ndata: a", "\n\nid: 2\n\ndata: b\n\nda", "ta: c\n"] {
-///     let mut input = chunk.as_bytes();
-///     while let Some(event) = decoder.decode(&mut input)? {
+///     let mut chunk = Chunk::new(chunk.as_bytes());
+///     while let Some(event) = decoder.decode(&mut chunk)? {
 ///         seen.push((event.id.to_owned(), event.data.to_owned()));
 ///     }
 /// }
@@ -101,7 +101,7 @@ impl Decoder {
         }
     }
 
-    /// Reads on until an event is complete or `input` is used up, and moves `input` past what was read.
+    /// Reads on until an event is complete or `chunk` is used up.
     ///
     /// Call it until it returns `None`, then with the next bytes of the stream. An event is returned as soon as its
     /// blank line is seen.
@@ -110,34 +110,11 @@ impl Decoder {
     /// [`DecodeError`] when a line or an event exceeds its limit or, in strict mode, is not UTF-8. That block is lost,
     /// except that its id, if it was read, still moves the cursor at its end; the call after the error goes on behind
     /// the offending line and reports no second error for the same block.
-    pub fn decode<'d, 'i: 'd>(&'d mut self, input: &mut &'i [u8]) -> Result<Option<Event<'d>>, DecodeError> {
-        let chunk = *input;
-        if self.dispatched {
-            self.block.clear();
-            self.dispatched = false;
-        }
-        let mut at = 0;
-        if self.border != Border::Between {
-            let crossed = self.cross_border(chunk, &mut at);
-            *input = &chunk[at..];
-            crossed?;
-        }
-        while let Some((line, next)) = self.whole_line(chunk, at) {
-            let start = at;
-            at = next;
-            if !line.is_empty() {
-                if let Err(error) = self.read_line(line, Some(start), chunk) {
-                    *input = &chunk[at..];
-                    return Err(error);
-                }
-            } else if self.end_block(chunk) {
-                *input = &chunk[at..];
-                return Ok(Some(self.event(chunk)));
-            }
-        }
-        *input = &[];
-        self.block.hold(chunk);
-        self.keep_partial(&chunk[at..]).map(|()| None)
+    #[inline(always)]
+    pub fn decode<'d, 'i: 'd>(&'d mut self, chunk: &mut Chunk<'i>) -> Result<Option<Event<'d>>, DecodeError> {
+        // The event is put together here, in the code of the caller, so that nobody has to move it.
+        let complete = self.read_block(chunk)?;
+        Ok(complete.then(|| self.event(chunk.text())))
     }
 
     /// The last event id in force: what a client sends as `Last-Event-ID` when it reconnects. A block without data moves
@@ -171,131 +148,132 @@ impl Decoder {
         self.dispatched = false;
     }
 
-    /// Finishes what the last slice left undone; `at` moves past the bytes of `chunk` that it took.
+    /// Reads to the end of the next block that is an event; `false` when `chunk` ends first.
+    fn read_block(&mut self, chunk: &mut Chunk<'_>) -> Result<bool, DecodeError> {
+        if self.dispatched {
+            self.block.clear();
+            self.dispatched = false;
+        }
+        if self.border != Border::Between {
+            self.cross_border(chunk)?;
+        }
+        let text = chunk.text();
+        let mut cursor = *chunk;
+        while let Some(Taken { line, start, cr_is_last }) = cursor.take_line() {
+            if cr_is_last {
+                self.border = Border::AfterCr;
+            }
+            if !line.is_empty() {
+                let end = start + line.len();
+                if let Err(error) = self.read_line(line, Some(end).filter(|end| *end <= text.len()), text) {
+                    *chunk = cursor;
+                    return Err(error);
+                }
+            } else if self.end_block(text) {
+                *chunk = cursor;
+                return Ok(true);
+            }
+        }
+        *chunk = cursor;
+        self.block.hold(chunk.text());
+        self.keep_partial(chunk.take(usize::MAX)).map(|()| false)
+    }
+
+    /// Finishes what the last slice left undone.
     #[cold]
-    fn cross_border(&mut self, chunk: &[u8], at: &mut usize) -> Result<(), DecodeError> {
+    fn cross_border(&mut self, chunk: &mut Chunk<'_>) -> Result<(), DecodeError> {
         if self.border == Border::Start {
-            *at = self.skip_byte_order_mark(chunk);
+            self.skip_byte_order_mark(chunk);
         }
-        if *at == chunk.len() {
+        let Some(first) = chunk.rest().first() else {
             return Ok(());
-        }
+        };
         match self.border {
             Border::Start | Border::Between => Ok(()),
             Border::AfterCr => {
                 self.border = Border::Between;
-                *at += usize::from(chunk[*at] == b'\n');
+                chunk.take(usize::from(*first == b'\n'));
                 Ok(())
             }
             before @ (Border::Line | Border::LongLine) => {
-                self.border = Border::Between;
-                let Some((tail, next)) = self.whole_line(chunk, *at) else {
-                    self.border = before;
-                    let rest = &chunk[*at..];
-                    *at = chunk.len();
-                    return self.keep_partial(rest);
+                let Some(Taken { line, cr_is_last, .. }) = chunk.take_line() else {
+                    return self.keep_partial(chunk.take(usize::MAX));
                 };
-                *at = next;
+                self.border = if cr_is_last { Border::AfterCr } else { Border::Between };
                 match before {
                     Border::LongLine => Ok(()),
-                    _ => self.finish_partial(tail),
+                    _ => self.finish_partial(line),
                 }
             }
         }
     }
 
-    /// Drops one byte order mark, whose bytes may come one by one. Returns how much of `chunk` was looked at.
-    fn skip_byte_order_mark(&mut self, chunk: &[u8]) -> usize {
+    /// Drops one byte order mark, whose bytes may come one by one.
+    fn skip_byte_order_mark(&mut self, chunk: &mut Chunk<'_>) {
         const MARK: &[u8] = "\u{feff}".as_bytes();
         let missing = &MARK[self.partial.len()..];
-        let len = missing.len().min(chunk.len());
-        if chunk[..len] != missing[..len] {
+        let len = missing.len().min(chunk.rest().len());
+        if chunk.rest()[..len] != missing[..len] {
             self.border = if self.partial.is_empty() { Border::Between } else { Border::Line };
-            return 0;
+            return;
         }
+        let taken = chunk.take(len);
         if len == missing.len() {
             self.partial.clear();
             self.border = Border::Between;
         } else {
-            self.partial.extend_from_slice(&chunk[..len]);
+            self.partial.extend_from_slice(taken);
         }
-        len
     }
 
-    /// The line of `chunk` that begins at `at`, and where the next begins. `None` when its end is not in `chunk`.
-    #[inline]
-    fn whole_line<'i>(&mut self, chunk: &'i [u8], at: usize) -> Option<(&'i [u8], usize)> {
-        let rest = &chunk[at..];
-        let len = match rest.first()? {
-            b'\n' => 0,
-            _ => memchr2(b'\n', b'\r', rest)?,
-        };
-        let mut next = at + len + 1;
-        if rest[len] == b'\r' {
-            match chunk.get(next) {
-                Some(b'\n') => next += 1,
-                Some(_) => {}
-                None => self.border = Border::AfterCr,
-            }
-        }
-        Some((&rest[..len], next))
-    }
-
-    /// Applies one line that is not blank. `start` is where it begins in `chunk`, `None` when it lies elsewhere.
-    #[inline]
-    fn read_line(&mut self, line: &[u8], start: Option<usize>, chunk: &[u8]) -> Result<(), DecodeError> {
+    /// Applies one line that is not blank. `end` is where it ends in `text`, if it lies there.
+    #[inline(always)]
+    fn read_line(&mut self, line: &[u8], end: Option<usize>, text: &str) -> Result<(), DecodeError> {
         if line.len() > self.max_line {
-            return self.refuse(self.line_limit(), chunk);
+            return self.refuse(self.line_limit(), text);
         }
         if self.strict_utf8
+            && end.is_none()
             && let Err(error) = from_utf8(line)
         {
-            return self.refuse(InvalidUtf8 { valid_up_to: error.valid_up_to() }.into(), chunk);
+            return self.refuse(InvalidUtf8 { valid_up_to: error.valid_up_to() }.into(), text);
         }
-        let value = |bytes| Value::in_line(bytes, line, start);
-        let spoiled = self.block.is_spoiled();
         match Line::read(line) {
-            Line::Data(bytes) if !spoiled => self.block.add_data(value(bytes), chunk),
-            Line::EventType(bytes) if !spoiled => self.block.set(Single::EventType, value(bytes)),
-            Line::Other(line) if !spoiled => self.block.capture(line, start),
-            Line::Id(bytes) if !bytes.contains(&0) => self.block.set(Single::Id, value(bytes)),
-            Line::Retry(bytes) => self.retry = millis(bytes).map(Duration::from_millis).or(self.retry),
-            _ => {}
+            Line::Retry(value) => self.retry = millis(value).map(Duration::from_millis).or(self.retry),
+            field => self.block.apply(field, end, text),
         }
         if self.block.size() > self.max_event {
             let error = LimitExceeded { limit: Limit::Event, max: self.max_event };
-            return self.refuse(error.into(), chunk);
+            return self.refuse(error.into(), text);
         }
         Ok(())
     }
 
     /// A blank line: moves the cursor, and tells whether the block is an event.
-    #[inline]
-    fn end_block(&mut self, chunk: &[u8]) -> bool {
-        if self.block.id.is_set() {
+    #[inline(always)]
+    fn end_block(&mut self, text: &str) -> bool {
+        if let Some(id) = self.block.id.get(text) {
             self.last_event_id.clear();
-            self.last_event_id.push_str(self.block.id.decode(chunk));
+            self.last_event_id.push_str(id);
         }
-        let complete = self.block.data.is_set();
-        if !complete {
+        self.dispatched = self.block.data.is_set();
+        if !self.dispatched {
             self.block.clear();
         }
-        complete
+        self.dispatched
     }
 
     /// The event of the block that has just ended.
-    #[inline]
-    fn event<'d, 'i: 'd>(&'d mut self, chunk: &'i [u8]) -> Event<'d> {
-        self.dispatched = true;
-        let Block { data, event_type, captures, .. } = &mut self.block;
-        for capture in &mut *captures {
-            capture.value.decode(chunk);
+    #[inline(always)]
+    fn event<'d, 'i: 'd>(&'d self, text: &'i str) -> Event<'d> {
+        let Block { data, event_type, id, captures, .. } = &self.block;
+        Event {
+            event_type: event_type.get(text).filter(|text| !text.is_empty()).unwrap_or(DEFAULT_TYPE),
+            data: data.get(text).unwrap_or_default(),
+            id: id.get(text).unwrap_or_else(|| self.last_event_id.as_str()),
+            captures,
+            text,
         }
-        let event_type = match event_type.decode(chunk) {
-            "" => DEFAULT_TYPE,
-            text => text,
-        };
-        Event { event_type, data: data.decode(chunk), id: &self.last_event_id, captures, chunk }
     }
 
     /// Keeps the beginning of a line whose end is not in the slice.
@@ -306,7 +284,7 @@ impl Decoder {
         if self.partial.len() + piece.len() > self.max_line {
             self.partial.clear();
             self.border = Border::LongLine;
-            return self.refuse(self.line_limit(), &[]);
+            return self.refuse(self.line_limit(), "");
         }
         self.partial.extend_from_slice(piece);
         self.border = Border::Line;
@@ -317,12 +295,12 @@ impl Decoder {
     fn finish_partial(&mut self, tail: &[u8]) -> Result<(), DecodeError> {
         if self.partial.len() + tail.len() > self.max_line {
             self.partial.clear();
-            return self.refuse(self.line_limit(), &[]);
+            return self.refuse(self.line_limit(), "");
         }
         // Taken out for the call, so that the line and the decoder can be borrowed side by side.
         let mut line = core::mem::take(&mut self.partial);
         line.extend_from_slice(tail);
-        let result = self.read_line(&line, None, &[]);
+        let result = self.read_line(&line, None, "");
         line.clear();
         self.partial = line;
         result
@@ -330,11 +308,12 @@ impl Decoder {
 
     /// Gives up the block, and reports why unless that was done.
     #[cold]
-    fn refuse(&mut self, error: DecodeError, chunk: &[u8]) -> Result<(), DecodeError> {
+    fn refuse(&mut self, error: DecodeError, text: &str) -> Result<(), DecodeError> {
         if self.block.is_spoiled() {
             return Ok(());
         }
-        self.block.spoil(chunk);
+        self.block.spoil();
+        self.block.hold(text);
         Err(error)
     }
 

@@ -2,16 +2,17 @@
 
 use alloc::boxed::Box;
 use alloc::string::String;
-use alloc::vec::Vec;
 use core::str::from_utf8;
 
 /// A value that its block may or may not have.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Slot {
     place: Place,
+    /// Bytes of the value as received.
+    received: usize,
     /// The value while `place` is `Held`; otherwise only memory to use again. At most the event limit, three times
-    /// that once invalid UTF-8 was replaced.
-    held: Vec<u8>,
+    /// that once U+FFFD stands for single bytes.
+    held: String,
 }
 
 /// A field the decoder was told to keep.
@@ -21,107 +22,83 @@ pub(crate) struct Capture {
     pub(crate) value: Slot,
 }
 
-/// A value found in a line: its bytes, and where they are in the current slice, if they are.
+/// A value found in a line.
 #[derive(Clone, Copy)]
-pub(super) struct Value<'a> {
-    pub(super) bytes: &'a [u8],
-    start: Option<usize>,
-}
-
-impl<'a> Value<'a> {
-    /// `bytes` are the end of `line`, which begins at `start` of the current slice, if it lies there.
-    #[inline]
-    pub(super) fn in_line(bytes: &'a [u8], line: &[u8], start: Option<usize>) -> Self {
-        Self { bytes, start: start.map(|start| start + line.len() - bytes.len()) }
-    }
+pub(super) enum Value<'a> {
+    /// It is text, and lies here in the text of the current slice.
+    Inside { start: usize, end: usize },
+    /// It lies elsewhere, or may not be UTF-8.
+    Outside(&'a [u8]),
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 enum Place {
     #[default]
     Unset,
-    /// In the slice that the decoder reads now, and only until it returns without an event.
-    Chunk { start: usize, end: usize },
+    /// In the text of the slice that the decoder reads now, and only until it returns without an event.
+    Inside { start: usize, end: usize },
     /// In `held`.
     Held,
 }
 
 impl Slot {
-    pub(super) fn is_set(&self) -> bool {
+    pub(super) const fn is_set(&self) -> bool {
         !matches!(self.place, Place::Unset)
     }
 
-    pub(super) fn len(&self) -> usize {
-        match self.place {
-            Place::Unset => 0,
-            Place::Chunk { start, end } => end - start,
-            Place::Held => self.held.len(),
-        }
+    /// Bytes of the value as received.
+    pub(super) const fn received(&self) -> usize {
+        self.received
     }
 
-    pub(super) fn clear(&mut self) {
+    pub(super) const fn clear(&mut self) {
         self.place = Place::Unset;
+        self.received = 0;
     }
 
     /// Replaces the value.
+    #[inline]
     pub(super) fn set(&mut self, value: Value<'_>) {
-        self.place = match value.start {
-            Some(start) => Place::Chunk { start, end: start + value.bytes.len() },
-            None => {
+        self.received = value.len();
+        self.place = match value {
+            Value::Inside { start, end } => Place::Inside { start, end },
+            Value::Outside(bytes) => {
                 self.held.clear();
-                self.held.extend_from_slice(value.bytes);
+                push_lossy(&mut self.held, bytes);
                 Place::Held
             }
         };
     }
 
     /// Adds a line feed and `value`.
-    pub(super) fn append_line(&mut self, value: &[u8], chunk: &[u8]) {
-        self.hold(chunk);
-        self.held.push(b'\n');
-        self.held.extend_from_slice(value);
+    pub(super) fn append_line(&mut self, value: Value<'_>, text: &str) {
+        self.hold(text);
+        self.received += 1 + value.len();
+        self.held.reserve(1 + value.len());
+        self.held.push('\n');
+        match value {
+            Value::Inside { start, end } => self.held.push_str(&text[start..end]),
+            Value::Outside(bytes) => push_lossy(&mut self.held, bytes),
+        }
     }
 
-    /// Copies the value, if `chunk` has it, so that it outlives `chunk`.
-    pub(super) fn hold(&mut self, chunk: &[u8]) {
-        if let Place::Chunk { start, end } = self.place {
+    /// Copies the value, if `text` has it, so that it outlives `text`.
+    #[inline]
+    pub(super) fn hold(&mut self, text: &str) {
+        if let Place::Inside { start, end } = self.place {
             self.held.clear();
-            self.held.extend_from_slice(&chunk[start..end]);
+            self.held.push_str(&text[start..end]);
             self.place = Place::Held;
         }
     }
 
-    /// The value as text, U+FFFD in place of what is no UTF-8. Empty when unset.
-    #[inline]
-    pub(super) fn decode<'d, 'i: 'd>(&'d mut self, chunk: &'i [u8]) -> &'d str {
-        match self.place {
-            Place::Unset => return "",
-            Place::Chunk { start, end } => {
-                if let Ok(text) = from_utf8(&chunk[start..end]) {
-                    return text;
-                }
-            }
-            Place::Held => {}
-        }
-        self.replace_invalid(chunk);
-        self.text(chunk).unwrap_or_default()
-    }
-
-    /// Makes sure that [`text`](Self::text) has a text to return.
-    #[cold]
-    pub(super) fn replace_invalid(&mut self, chunk: &[u8]) {
-        if self.is_set() && self.text(chunk).is_none() {
-            self.hold(chunk);
-            self.held = String::from_utf8_lossy(&self.held).into_owned().into_bytes();
-        }
-    }
-
-    /// The value as text, `None` when unset or not UTF-8.
-    pub(crate) fn text<'d, 'i: 'd>(&'d self, chunk: &'i [u8]) -> Option<&'d str> {
+    /// The value, with U+FFFD in place of what is no UTF-8. `text` is that of the slice the decoder reads now.
+    #[inline(always)]
+    pub(crate) fn get<'d, 'i: 'd>(&'d self, text: &'i str) -> Option<&'d str> {
         match self.place {
             Place::Unset => None,
-            Place::Chunk { start, end } => from_utf8(&chunk[start..end]).ok(),
-            Place::Held => from_utf8(&self.held).ok(),
+            Place::Inside { start, end } => Some(&text[start..end]),
+            Place::Held => Some(&self.held),
         }
     }
 }
@@ -129,5 +106,32 @@ impl Slot {
 impl Capture {
     pub(crate) fn name(&self) -> &str {
         &self.name
+    }
+}
+
+impl<'a> Value<'a> {
+    /// `bytes` are the end of a line, and that line ends at `end` of the current slice, if it lies there as text.
+    #[inline]
+    pub(super) fn new(bytes: &'a [u8], end: Option<usize>) -> Self {
+        match end {
+            Some(end) => Self::Inside { start: end - bytes.len(), end },
+            None => Self::Outside(bytes),
+        }
+    }
+
+    #[inline]
+    const fn len(&self) -> usize {
+        match *self {
+            Self::Inside { start, end } => end - start,
+            Self::Outside(bytes) => bytes.len(),
+        }
+    }
+}
+
+/// A line never ends inside a character, so that replacing what is invalid value by value is replacing it in the stream.
+fn push_lossy(text: &mut String, bytes: &[u8]) {
+    match from_utf8(bytes) {
+        Ok(valid) => text.push_str(valid),
+        Err(_) => text.push_str(&String::from_utf8_lossy(bytes)),
     }
 }

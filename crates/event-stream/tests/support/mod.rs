@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use headwater_event_stream::{DecodeError, Decoder, Event};
+use headwater_event_stream::{Chunk, DecodeError, Decoder, Event};
 
 /// An event that outlives its decoder.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,15 +54,16 @@ impl Outcome {
 /// Decodes `chunks` with `decoder`, going on after errors.
 pub(crate) fn decode_with<'a>(mut decoder: Decoder, chunks: impl IntoIterator<Item = &'a [u8]>) -> Outcome {
     let mut results = Vec::new();
-    for mut input in chunks {
+    for chunk in chunks {
+        let mut chunk = Chunk::new(chunk);
         loop {
-            match decoder.decode(&mut input) {
+            match decoder.decode(&mut chunk) {
                 Ok(Some(event)) => results.push(Ok(event.into())),
                 Ok(None) => break,
                 Err(error) => results.push(Err(error)),
             }
         }
-        assert!(input.is_empty(), "an answer of none means that the input is used up");
+        assert!(chunk.rest().is_empty(), "an answer of none means that the input is used up");
     }
     Outcome {
         results,
