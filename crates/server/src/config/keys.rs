@@ -208,7 +208,7 @@ pub(super) const LISTEN: Key = Key {
     name: "listen",
     flag: Some("listen"),
     takes: Takes::Address,
-    meaning: "Where the hub listens; port 0 takes a free one.",
+    meaning: "Where the hub listens, port 0 for a free one.",
     restart: true,
     show: Show::Hub(|settings| text(&settings.listen.to_string())),
 };
@@ -217,7 +217,7 @@ pub(super) const DATA: Key = Key {
     name: "data",
     flag: Some("data"),
     takes: Takes::Storage,
-    meaning: "Where the log lives; \":memory:\" keeps it in memory, gone with the process.",
+    meaning: "Where the log lives, or \":memory:\" for a log that is gone with the process.",
     restart: true,
     show: Show::Hub(|settings| match &settings.storage {
         Storage::Disk(folder) => text(&folder.to_string_lossy()),
@@ -257,7 +257,7 @@ pub(super) const MAX_AGE: Key = Key {
     name: "max_age",
     flag: Some("max-age"),
     takes: Takes::Duration(Bounds { least: SECOND, most: YEAR, zero: Some("never") }),
-    meaning: "Age at which a stream is ended so that its client comes back, perhaps elsewhere, ± 10 %.",
+    meaning: "Age, ± 10 %, at which a stream is ended; its client comes back, perhaps to another hub.",
     restart: false,
     show: Show::Hub(|settings| duration(settings.max_age)),
 };

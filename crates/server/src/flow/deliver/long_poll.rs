@@ -27,18 +27,17 @@ pub(crate) async fn collect(
 ) -> Answer {
     let mut answer = Answer { events: Vec::new(), cursor: start, gap };
     let mut taken = 0;
-    let deadline = tokio::time::Instant::now() + if answer.gap.is_some() { Duration::ZERO } else { wait };
+    let deadline = tokio::time::Instant::now() + wait;
+    let mut piece = match &answer.gap {
+        Some(_) => pull.next_unless_live().await,
+        None => match tokio::time::timeout_at(deadline, pull.next()).await {
+            Ok(piece) => piece,
+            // What is being read from the log at this moment still belongs to the answer.
+            Err(_) => pull.next_unless_live().await,
+        },
+    };
+    // Once there is something to tell, only what is there already is added.
     loop {
-        // Once there is something to tell, only what is there already is added.
-        let something = taken > 0 || answer.gap.is_some();
-        let piece = match something {
-            true => tokio::select! {
-                biased;
-                piece = pull.next() => piece,
-                () = tokio::task::yield_now() => None,
-            },
-            false => tokio::time::timeout_at(deadline, pull.next()).await.unwrap_or(None),
-        };
         match piece {
             Some(Piece::Run(run)) => {
                 let count = run.events().min(limit - taken);
@@ -69,5 +68,6 @@ pub(crate) async fn collect(
                 return answer;
             }
         }
+        piece = pull.next_unless_live().await;
     }
 }

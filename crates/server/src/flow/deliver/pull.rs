@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use headwater_hub::{Format, GapReason, Run, Ticket};
+use headwater_hub::{Format, GapReason, Place, Run, Ticket};
 use headwater_log::Selection;
 use http_body::{Body, Frame};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -60,6 +60,20 @@ impl Pull {
     /// The next piece; `None` when the stream is over.
     pub(crate) async fn next(&mut self) -> Option<Piece> {
         poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// The next piece, unless the session is live and has nothing: then `None`, too.
+    pub(crate) async fn next_unless_live(&mut self) -> Option<Piece> {
+        poll_fn(|cx| match self.poll_next(cx) {
+            Poll::Pending if self.is_live() => Poll::Ready(None),
+            other => other,
+        })
+        .await
+    }
+
+    fn is_live(&self) -> bool {
+        let mut state = self.shard.state.borrow_mut();
+        state.sessions.find(self.ticket).is_none_or(|entry| entry.session.place == Place::Live)
     }
 
     /// The place up to which everything has been handed over.

@@ -63,6 +63,11 @@ impl State {
             match self.hub.tail.gather(&group.selection, group.format, after, head, RUN_BYTES) {
                 Gather::Run(run) => return Step::Tail(run),
                 Gather::Fallen => self.fall_to_log(slot),
+                // It read the log, or comes with an id, that this shard has not reached: its place is further on.
+                Gather::Nothing if after > head => {
+                    self.ahead.extend(self.sessions.ticket(slot));
+                    return Step::Wait;
+                }
                 Gather::Nothing => {
                     let finished = self.finished(group);
                     let Some(entry) = self.sessions.get_mut(slot) else { return Step::End(CloseCause::Client) };

@@ -36,6 +36,11 @@ impl State {
         for group in self.fanout.take_marked() {
             self.serve_group(group, before, ended);
         }
+        for ticket in std::mem::take(&mut self.ahead) {
+            if self.sessions.find(ticket).is_some() {
+                self.serve(ticket.slot);
+            }
+        }
     }
 
     /// Marks the groups that read something of these batches; whether a topic ended in them.

@@ -47,6 +47,8 @@ pub(crate) struct State {
     pub(crate) waiting_reads: VecDeque<Ticket>,
     /// Sessions left in the middle of much data, so that others get their turn.
     pub(crate) unfinished: VecDeque<Ticket>,
+    /// Sessions whose cursor is past `head`: they go on when the shard gets there.
+    pub(crate) ahead: Vec<Ticket>,
     /// Sessions to end per second, and the share of one that the last tick left over.
     pub(crate) drain: Option<(f64, f64)>,
     pub(crate) random: fastrand::Rng,
@@ -71,6 +73,7 @@ impl Shard {
             reads: 0,
             waiting_reads: VecDeque::new(),
             unfinished: VecDeque::new(),
+            ahead: Vec::new(),
             drain: None,
             random: fastrand::Rng::new(),
             started: Instant::now(),
