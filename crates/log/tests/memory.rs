@@ -1,5 +1,7 @@
 //! What the memory engine does beyond the model: age, the bound on memory, the queue, its end, many threads.
 
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
 mod common;
 
 use std::sync::atomic::{AtomicUsize, Ordering};

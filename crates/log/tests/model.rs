@@ -2,6 +2,8 @@
 //!
 //! Covers IDG-02, IDG-03, IDG-05, IDG-06 and, with the embedded engine reopened at random, G3, G4, G6, G7.
 
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
 mod common;
 
 use std::sync::{Arc, Mutex};
