@@ -18,13 +18,16 @@
 mod class;
 pub mod clock;
 pub mod disk;
+mod embedded;
 mod engine;
 mod event;
+mod format;
 mod memory;
 mod position;
 mod topic;
 
 pub use class::{Class, Classes, Durability, Retention};
+pub use embedded::{Embedded, EmbeddedOptions, OpenError};
 pub use engine::{
     AppendDone, AppendError, Bounds, DeleteDone, Durable, DurableListener, Engine, Health, Page, ReadError, Reader,
     Receipt, TopicInfo, Usage,

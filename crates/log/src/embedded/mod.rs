@@ -1,0 +1,164 @@
+//! The engine that keeps the log in segment files.
+//!
+//! `queue` takes requests in; `writer` (with `resolve`, `group` and `chain_file`) makes them durable; `index` (with
+//! `topics` and `active`) is what readers see; `reader` (with `fetch`) reads; `recovery` (with `scan`
+//! and `cut`) opens a folder.
+
+mod active;
+mod chain_file;
+mod cut;
+mod fetch;
+mod folder;
+mod gaps;
+mod group;
+mod idempotency;
+mod index;
+mod options;
+mod queue;
+mod reader;
+mod recovery;
+mod resolve;
+mod scan;
+mod seek;
+mod shared;
+mod topics;
+mod window;
+mod writer;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::{
+    AppendDone, AppendError, Bounds, Classes, DeleteDone, DurableListener, Engine, Health, NewEvent, Reader, Selection,
+    Topic, TopicInfo, Usage,
+};
+use folder::Folder;
+pub use options::{EmbeddedOptions, OpenError};
+use queue::{Queue, Request};
+use reader::LogReader;
+use recovery::Recovered;
+use shared::Shared;
+use writer::Writer;
+
+/// A log in segment files of one folder, held exclusively while it is open.
+pub struct Embedded {
+    shared: Arc<Shared>,
+    /// The writer's thread until it is closed.
+    writer: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Embedded {
+    /// Opens the log of a folder, or starts one there. What a crash left unfinished is cut; what was acknowledged is all there.
+    ///
+    /// # Errors
+    /// [`OpenError`] when another log has the folder, the storage refuses, or stored events are damaged.
+    pub fn open(options: EmbeddedOptions) -> Result<Arc<Self>, OpenError> {
+        let folder = Arc::new(Folder::lock(&options.folder, options.disk.clone())?);
+        let recovered = recovery::recover(&folder, &options)?;
+        let Recovered { manifest, seal, index, files, tails, next, keys } = recovered;
+        let classes = index.classes.clone();
+        let queue = Queue::new(options.queue_bytes);
+        let shared = Arc::new(Shared::new(index, queue, options.clock, manifest.epoch, seal));
+        let segment_bytes = options.segment_bytes.clamp(MIN_SEGMENT_BYTES, MAX_SEGMENT_BYTES);
+        let writer = Writer {
+            shared: shared.clone(),
+            folder,
+            manifest,
+            seal,
+            files,
+            tails,
+            next,
+            keys,
+            segment_bytes,
+            classes,
+            slots: Vec::new(),
+        };
+        let thread = std::thread::Builder::new().name("log-writer".into()).spawn(move || writer.run());
+        let thread =
+            thread.map_err(|error| OpenError::Storage { file: options.folder.clone(), cause: error.to_string() })?;
+        Ok(Arc::new(Self { shared, writer: Mutex::new(Some(thread)) }))
+    }
+}
+
+impl Engine for Embedded {
+    fn append(&self, batch: Vec<NewEvent>, done: AppendDone) {
+        if batch.is_empty() {
+            return done(Ok(Vec::new()));
+        }
+        self.shared.queue.push(Request::Append { batch, done });
+    }
+
+    fn delete(&self, topic: &Topic, done: DeleteDone) {
+        self.shared.queue.push(Request::Delete { topic: topic.clone(), done });
+    }
+
+    fn bounds(&self) -> Bounds {
+        let index = self.shared.index();
+        Bounds { epoch: self.shared.epoch, before_first: index.before_first(), head: index.head }
+    }
+
+    fn reader(&self, selection: Arc<Selection>, after: u64) -> Box<dyn Reader> {
+        Box::new(LogReader::new(self.shared.clone(), selection, after))
+    }
+
+    fn gap(&self, selection: &Selection, after: u64) -> Option<u64> {
+        let index = self.shared.index();
+        let removed = index.removed(selection, after, 0)?;
+        let next = index.first_selected(selection, after);
+        Some(next.map_or(removed, |next| removed.min(next - 1)).max(after))
+    }
+
+    fn seek(&self, time: SystemTime) -> u64 {
+        let micros =
+            time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros().min(u128::from(u64::MAX)) as u64);
+        self.shared.seek(micros)
+    }
+
+    fn topic(&self, topic: &Topic) -> Option<TopicInfo> {
+        let index = self.shared.index();
+        index.info(index.topics.id(topic)?)
+    }
+
+    fn topics(&self, prefix: &str, after: Option<&str>, limit: usize) -> Vec<TopicInfo> {
+        let index = self.shared.index();
+        index.topics.from(prefix, after).filter_map(|id| index.info(id)).take(limit).collect()
+    }
+
+    fn health(&self) -> Health {
+        self.shared.health()
+    }
+
+    fn set_listener(&self, listener: DurableListener) {
+        // The first one stays; a second call is a mistake of the caller that changes nothing.
+        let _ = self.shared.listener.set(listener);
+    }
+
+    fn set_classes(&self, classes: Classes) {
+        self.shared.index_mut().set_classes(classes);
+    }
+
+    fn usage(&self) -> Usage {
+        self.shared.index().usage()
+    }
+
+    fn close(&self) {
+        self.shared.queue.shut(AppendError::Closed);
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(writer) = writer {
+            // A writer that panicked has nothing left to finish.
+            let _ = writer.join();
+        }
+    }
+}
+
+impl Drop for Embedded {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// Below this a segment would hold a handful of events.
+const MIN_SEGMENT_BYTES: u64 = 4 << 10;
+/// Offsets in a segment have 32 bits, and a group may stand behind the limit.
+const MAX_SEGMENT_BYTES: u64 = 1 << 30;

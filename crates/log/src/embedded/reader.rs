@@ -1,0 +1,135 @@
+//! Reads selected events page by page: a cursor per chain, merged by number.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::fetch::{Wanted, fetch};
+use super::shared::Shared;
+use crate::{Page, ReadError, Reader, Selection, StoredEvent};
+
+/// A reader of an embedded log.
+pub(crate) struct LogReader {
+    shared: Arc<Shared>,
+    selection: Arc<Selection>,
+    /// Everything selected up to here was returned.
+    after: u64,
+    /// How many floors had risen when it last looked.
+    trims: u64,
+    cursors: Vec<Cursor>,
+}
+
+/// The reader's place in one chain.
+#[derive(Default)]
+struct Cursor {
+    /// Events read and not returned; bounded by a page.
+    ready: VecDeque<Arc<StoredEvent>>,
+    /// Everything selected up to here was read.
+    upto: u64,
+}
+
+impl LogReader {
+    pub(crate) fn new(shared: Arc<Shared>, selection: Arc<Selection>, after: u64) -> Self {
+        let trims = shared.index().topics.trims();
+        Self { shared, selection, after, trims, cursors: Vec::new() }
+    }
+
+    /// Fills every cursor that has run dry and not seen the head.
+    fn fill(&mut self, head: u64, max_events: usize, max_bytes: usize) -> Result<(), ReadError> {
+        let chains = self.shared.index().chains.len();
+        while self.cursors.len() < chains {
+            self.cursors.push(Cursor { ready: VecDeque::new(), upto: self.after });
+        }
+        for slot in 0..self.cursors.len() {
+            if self.cursors[slot].ready.is_empty() && self.cursors[slot].upto < head {
+                self.fill_cursor(slot, head, max_events, max_bytes)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn fill_cursor(&mut self, slot: usize, head: u64, max_events: usize, max_bytes: usize) -> Result<(), ReadError> {
+        let cursor = &mut self.cursors[slot];
+        let (file, wanted) = {
+            let index = self.shared.index();
+            let Some(active) = &index.chains[slot].active else {
+                cursor.upto = head;
+                return Ok(());
+            };
+            let mut wanted = Vec::new();
+            for (topic, posting) in active.all(cursor.upto) {
+                let Some(state) = index.topics.get(topic) else { continue };
+                if posting.seq <= head && self.selection.matches(&state.name) {
+                    wanted.push(Wanted { topic: state.name.clone(), posting });
+                    if wanted.len() >= max_events {
+                        break;
+                    }
+                }
+            }
+            (active.file.clone(), wanted)
+        };
+        if wanted.is_empty() {
+            cursor.upto = head;
+            return Ok(());
+        }
+        let events = fetch(&file, "segment", self.shared.seal, &wanted, max_bytes)?;
+        cursor.upto = events.last().map_or(head, |event| event.seq);
+        cursor.ready.extend(events);
+        Ok(())
+    }
+
+    /// Takes the next event over all chains, once every chain has one ready or none left.
+    fn take(&mut self, head: u64) -> Option<Arc<StoredEvent>> {
+        let dry = |cursor: &Cursor| cursor.ready.is_empty() && cursor.upto < head;
+        if self.cursors.iter().any(dry) {
+            return None;
+        }
+        let next = self.cursors.iter_mut().filter(|cursor| !cursor.ready.is_empty());
+        next.min_by_key(|cursor| cursor.ready[0].seq)?.ready.pop_front()
+    }
+
+    /// Takes out of a page what was removed meanwhile, and says so once.
+    fn settle(&mut self, after: u64, events: &mut Vec<Arc<StoredEvent>>) -> Option<u64> {
+        let index = self.shared.index();
+        if events.first().is_some_and(|first| first.seq <= index.topics.newest_trimmed()) {
+            events.retain(|event| index.topics.find(&event.topic).is_some_and(|(_, state)| event.seq > state.floor));
+        }
+        let removed = index.removed(&self.selection, after, self.trims)?;
+        let next = events.first().map(|event| event.seq).or_else(|| index.first_selected(&self.selection, after));
+        self.trims = index.topics.trims();
+        Some(next.map_or(removed, |next| removed.min(next - 1)).max(after))
+    }
+}
+
+impl Reader for LogReader {
+    fn next_page(&mut self, max_events: usize, max_bytes: usize) -> Result<Page, ReadError> {
+        let (max_events, head, after) = (max_events.max(1), self.shared.index().head, self.after);
+        let mut page = Page::default();
+        loop {
+            let mut bytes = 0;
+            while page.events.len() < max_events && (bytes < max_bytes || page.events.is_empty()) {
+                if let Some(event) = self.take(head) {
+                    bytes += event.data.len();
+                    self.after = event.seq;
+                    page.events.push(event);
+                } else if self.cursors.is_empty()
+                    || self.cursors.iter().any(|cursor| cursor.upto < head && cursor.ready.is_empty())
+                {
+                    self.fill(head, max_events, max_bytes)?;
+                    if self.cursors.is_empty() {
+                        self.after = head.max(self.after);
+                        break;
+                    }
+                } else {
+                    self.after = head.max(self.after);
+                    break;
+                }
+            }
+            let gap = self.settle(after, &mut page.events);
+            page.gap = page.gap.or(gap);
+            if !page.events.is_empty() || self.after >= head {
+                page.upto = self.after;
+                return Ok(page);
+            }
+        }
+    }
+}

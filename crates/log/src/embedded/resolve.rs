@@ -1,0 +1,168 @@
+//! What becomes of a request: refused because a topic is finished, answered with an earlier event
+//! because the idempotency key is known, or numbered.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use super::group::{Answer, Group};
+use super::queue::Request;
+use super::topics::class_index;
+use super::writer::Writer;
+use crate::disk::File;
+use crate::format::record::Record;
+use crate::{AppendDone, AppendError, NewEvent, Receipt, Topic};
+
+/// What is to be done with one event of a batch.
+enum Decision {
+    /// Nothing is stored; this number is the first one's.
+    Duplicate(u64),
+    /// The same as another event of its batch.
+    SameAs(usize),
+    /// It is stored in this chain, under this hash of its idempotency key.
+    Store { slot: usize, hash: Option<u64> },
+}
+
+impl Writer {
+    /// Adds what a request asks for, and the answer, to the group.
+    pub(crate) fn resolve(&self, group: &mut Group, request: Request) {
+        match request {
+            Request::Append { batch, done } => self.resolve_batch(group, batch, done),
+            Request::Delete { topic, done } => {
+                let stored = self.shared.index().topics.find(&topic).is_some_and(|(_, state)| state.exists());
+                let existed = group.has_event(&topic) || (stored && !group.deletes(&topic));
+                if existed {
+                    let slot = self.slot_for(&topic);
+                    group.delete(topic, slot);
+                }
+                group.answers.push(Answer::Delete { done, existed });
+            }
+        }
+    }
+
+    fn resolve_batch(&self, group: &mut Group, batch: Vec<NewEvent>, done: AppendDone) {
+        let decisions = match self.decide(group, &batch) {
+            Ok(decisions) => decisions,
+            Err(error) => {
+                group.answers.push(Answer::Append { done, outcome: Err(error), waits: true });
+                return;
+            }
+        };
+        let mut receipts: Vec<Receipt> = Vec::with_capacity(batch.len());
+        for (event, decision) in batch.into_iter().zip(decisions) {
+            receipts.push(match decision {
+                Decision::Duplicate(seq) => Receipt { seq, duplicate: true },
+                Decision::SameAs(index) => Receipt { seq: receipts[index].seq, duplicate: true },
+                Decision::Store { slot, hash } => Receipt { seq: group.add(event, slot, hash), duplicate: false },
+            });
+        }
+        let waits = receipts.iter().any(|receipt| receipt.seq >= group.first);
+        group.answers.push(Answer::Append { done, outcome: Ok(receipts), waits });
+    }
+
+    /// Decides over a whole batch before anything of it is numbered, so that it is all or nothing.
+    fn decide(&self, group: &Group, batch: &[NewEvent]) -> Result<Vec<Decision>, AppendError> {
+        let mut decisions = Vec::with_capacity(batch.len());
+        let (mut seen, mut taken) = (HashMap::new(), HashSet::new());
+        let mut ended: Vec<&Topic> = Vec::new();
+        for (at, event) in batch.iter().enumerate() {
+            let mut hash = None;
+            if let Some(key) = &event.idempotency_key {
+                if let Some(twin) = seen.get(&(&event.topic, key)) {
+                    decisions.push(Decision::SameAs(*twin));
+                    continue;
+                }
+                match self.look_up(group, &event.topic, key) {
+                    Ok(seq) => {
+                        decisions.push(Decision::Duplicate(seq));
+                        continue;
+                    }
+                    Err(mut free) => {
+                        while !taken.insert(free) {
+                            free = free.wrapping_add(1);
+                        }
+                        seen.insert((&event.topic, key), at);
+                        hash = Some(free);
+                    }
+                }
+            }
+            if ended.contains(&&event.topic) || self.is_finished(group, &event.topic) {
+                return Err(AppendError::Finished(event.topic.clone()));
+            }
+            if event.end.is_some() {
+                ended.push(&event.topic);
+            }
+            decisions.push(Decision::Store { slot: self.slot_for(&event.topic), hash });
+        }
+        Ok(decisions)
+    }
+
+    fn is_finished(&self, group: &Group, topic: &Topic) -> bool {
+        group
+            .finishes(topic)
+            .unwrap_or_else(|| self.shared.index().topics.find(topic).is_some_and(|(_, state)| state.end.is_some()))
+    }
+
+    /// The number that topic and key got first, or the hash to remember them under.
+    fn look_up(&self, group: &Group, topic: &Topic, key: &str) -> Result<u64, u64> {
+        let mut hash = self.keys.hash(topic.as_str(), key);
+        loop {
+            match group.key(hash) {
+                Some((of, known, seq)) if of == topic && known == key => return Ok(seq),
+                Some(_) => {}
+                None => match self.keys.get(hash) {
+                    None => return Err(hash),
+                    Some(seq) => match self.stands_for(group, seq, topic, key) {
+                        Standing::Same => return Ok(seq),
+                        Standing::Void => return Err(hash),
+                        Standing::Other => {}
+                    },
+                },
+            }
+            hash = hash.wrapping_add(1);
+        }
+    }
+
+    /// Compares a remembered number with the stored record.
+    fn stands_for(&self, group: &Group, seq: u64, topic: &Topic, key: &str) -> Standing {
+        let found = {
+            let index = self.shared.index();
+            // A topic is not forgotten while the window may hold a key of it.
+            let Some((id, state)) = index.topics.find(topic) else { return Standing::Other };
+            if seq <= state.deleted || group.deletes(topic) {
+                return Standing::Void;
+            }
+            if seq <= state.floor {
+                return Standing::Same;
+            }
+            index.locate(id, seq)
+        };
+        let Some((file, offset, length)) = found else { return Standing::Other };
+        match self.key_at(&file, offset, length, key) {
+            Some(false) => Standing::Other,
+            // An unreadable record is reported by whoever reads it; the key was seen.
+            Some(true) | None => Standing::Same,
+        }
+    }
+
+    fn key_at(&self, file: &Arc<dyn File>, offset: u64, length: usize, key: &str) -> Option<bool> {
+        let mut bytes = vec![0; length];
+        file.read_exact_at(&mut bytes, offset).ok()?;
+        let (record, _) = Record::read(&bytes, self.seal.checksum)?;
+        Some(record.idempotency_key == Some(key))
+    }
+
+    fn slot_for(&self, topic: &Topic) -> usize {
+        let known = self.shared.index().topics.find(topic).map(|(_, state)| state.class);
+        self.slots[usize::from(known.unwrap_or_else(|| class_index(&self.classes, topic)))]
+    }
+}
+
+/// What a remembered hash turns out to be.
+enum Standing {
+    /// This topic and key; or an event that is gone and most likely was.
+    Same,
+    /// This topic, before it was deleted.
+    Void,
+    /// Another topic or key.
+    Other,
+}

@@ -1,0 +1,186 @@
+//! The table of topics: what is known of each, by name and by number.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
+
+use crate::{Classes, EndReason, Timestamp, Topic};
+
+/// Number of a topic in this process; nothing on disk knows it.
+pub(crate) type TopicId = u32;
+
+/// What is known of one topic.
+#[derive(Clone, Debug)]
+pub(crate) struct TopicState {
+    pub(crate) name: Topic,
+    /// Newest event that is or was there; 0 before the first.
+    pub(crate) last: u64,
+    pub(crate) last_time: Timestamp,
+    /// Events above the floor.
+    pub(crate) events: u64,
+    /// Their counted bytes.
+    pub(crate) bytes: u64,
+    /// Events up to here are gone; always the number of one that is, or a cautious mark.
+    pub(crate) floor: u64,
+    /// Newest deletion.
+    pub(crate) deleted: u64,
+    /// Value of [`Topics::trims`] when the floor last rose.
+    pub(crate) trimmed_at: u64,
+    /// How the newest event finished it.
+    pub(crate) end: Option<EndReason>,
+    /// Index of its class in the classes in force.
+    pub(crate) class: u16,
+}
+
+/// All topics known. Numbers of forgotten topics are not used again.
+#[derive(Debug)]
+pub(crate) struct Topics {
+    states: Vec<Option<Box<TopicState>>>,
+    by_name: HashMap<Topic, TopicId>,
+    sorted: BTreeMap<Topic, TopicId>,
+    /// Floors raised so far, from 1: tells readers whether anything was removed since they looked.
+    trims: u64,
+    /// Highest floor of all.
+    newest_trimmed: u64,
+    /// Highest floor of the topics that were forgotten: any unknown topic may have lost events up to here.
+    forgotten: u64,
+}
+
+impl TopicState {
+    /// Whether it has anything to show: events, or how it ended.
+    pub(crate) fn exists(&self) -> bool {
+        self.events > 0
+    }
+}
+
+impl Default for Topics {
+    fn default() -> Self {
+        let (states, by_name, sorted) = (Vec::new(), HashMap::new(), BTreeMap::new());
+        Self { states, by_name, sorted, trims: 1, newest_trimmed: 0, forgotten: 0 }
+    }
+}
+
+impl Topics {
+    pub(crate) fn id(&self, name: &Topic) -> Option<TopicId> {
+        self.by_name.get(name).copied()
+    }
+
+    /// The shared copy of a name.
+    pub(crate) fn by_text(&self, name: &str) -> Option<Topic> {
+        self.by_name.get_key_value(name).map(|(topic, _)| topic.clone())
+    }
+
+    pub(crate) fn get(&self, id: TopicId) -> Option<&TopicState> {
+        self.states.get(id as usize)?.as_deref()
+    }
+
+    pub(crate) fn get_mut(&mut self, id: TopicId) -> Option<&mut TopicState> {
+        self.states.get_mut(id as usize)?.as_deref_mut()
+    }
+
+    pub(crate) fn find(&self, name: &Topic) -> Option<(TopicId, &TopicState)> {
+        let id = self.id(name)?;
+        Some((id, self.get(id)?))
+    }
+
+    /// The number of a topic, made known if it was not.
+    pub(crate) fn intern(&mut self, name: &Topic, classes: &Classes) -> TopicId {
+        if let Some(id) = self.id(name) {
+            return id;
+        }
+        let id = self.states.len() as TopicId;
+        let state = TopicState {
+            name: name.clone(),
+            last: 0,
+            last_time: 0,
+            events: 0,
+            bytes: 0,
+            floor: self.forgotten,
+            deleted: 0,
+            trimmed_at: 0,
+            end: None,
+            class: class_index(classes, name),
+        };
+        self.states.push(Some(Box::new(state)));
+        self.by_name.insert(name.clone(), id);
+        self.sorted.insert(name.clone(), id);
+        id
+    }
+
+    /// Raises the floor of a topic; what it had below must be taken off by the caller.
+    pub(crate) fn raise_floor(&mut self, id: TopicId, floor: u64) {
+        let trims = self.trims + 1;
+        let Some(state) = self.get_mut(id).filter(|state| state.floor < floor) else { return };
+        state.floor = floor;
+        state.trimmed_at = trims;
+        if state.last <= floor {
+            state.end = None;
+        }
+        self.trims = trims;
+        self.newest_trimmed = self.newest_trimmed.max(floor);
+    }
+
+    /// Drops a topic that has nothing to show; its mark lives on in the common one.
+    pub(crate) fn forget(&mut self, id: TopicId) {
+        let Some(state) = self.states.get_mut(id as usize).and_then(Option::take) else { return };
+        self.forgotten = self.forgotten.max(state.floor);
+        self.by_name.remove(&state.name);
+        self.sorted.remove(&state.name);
+    }
+
+    /// Takes the marks of an earlier run.
+    pub(crate) fn restore_marks(&mut self, forgotten: u64) {
+        self.forgotten = self.forgotten.max(forgotten);
+        self.newest_trimmed = self.newest_trimmed.max(forgotten);
+    }
+
+    /// Looks every topic's class up again.
+    pub(crate) fn reclassify(&mut self, classes: &Classes) {
+        for state in self.states.iter_mut().flatten() {
+            state.class = class_index(classes, &state.name);
+        }
+    }
+
+    /// Topics in byte order from `after` (exclusive) or `prefix` (inclusive) on.
+    pub(crate) fn from(&self, prefix: &str, after: Option<&str>) -> impl Iterator<Item = TopicId> {
+        let start = match after {
+            Some(after) if after >= prefix => Bound::Excluded(after),
+            _ => Bound::Included(prefix),
+        };
+        let prefix = prefix.to_owned();
+        self.sorted
+            .range::<str, _>((start, Bound::Unbounded))
+            .take_while(move |(name, _)| name.as_str().starts_with(&prefix))
+            .map(|(_, id)| *id)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (TopicId, &TopicState)> {
+        self.states.iter().enumerate().filter_map(|(id, state)| Some((id as TopicId, state.as_deref()?)))
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.by_name.len()
+    }
+
+    /// One more than the highest number given out.
+    pub(crate) fn numbers(&self) -> usize {
+        self.states.len()
+    }
+
+    pub(crate) fn trims(&self) -> u64 {
+        self.trims
+    }
+
+    pub(crate) fn newest_trimmed(&self) -> u64 {
+        self.newest_trimmed
+    }
+
+    pub(crate) fn forgotten(&self) -> u64 {
+        self.forgotten
+    }
+}
+
+/// Which class of the list a topic belongs to.
+pub(crate) fn class_index(classes: &Classes, topic: &Topic) -> u16 {
+    let mine = classes.of(topic);
+    classes.iter().position(|class| std::ptr::eq(class, mine)).unwrap_or(0) as u16
+}
