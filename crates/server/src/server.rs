@@ -6,8 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use headwater_log::{Engine, Memory, MemoryOptions};
-type OpenError = io::Error;
+use headwater_log::{Embedded, EmbeddedOptions, Engine, Memory, MemoryOptions, OpenError};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::LocalSet;
 
@@ -40,7 +39,7 @@ pub struct Server {
 pub enum StartError {
     /// The log could not be opened.
     #[error("cannot open the log: {0}")]
-    Log(OpenError),
+    Log(#[from] OpenError),
     /// The address could not be bound.
     #[error("cannot listen on {address}: {error}{hint}")]
     Listen {
@@ -87,7 +86,7 @@ impl Server {
         })?;
         let address = listeners[0].local_addr()?;
         let places = Arc::new(Semaphore::new(listener::connection_budget(settings.limits.connections)));
-        let hub = Hub::new(open_log(&settings).map_err(StartError::Log)?, settings);
+        let hub = Hub::new(open_log(&settings)?, settings);
         let (phase, _) = watch::channel(Phase::Serving);
         let server =
             Self { hub, address, tls, phase: Arc::new(phase), threads: Mutex::default(), drain: Mutex::default() };
@@ -199,7 +198,16 @@ impl Drop for Server {
 
 fn open_log(settings: &Settings) -> Result<Arc<dyn Engine>, OpenError> {
     match &settings.storage {
-        _ => Ok(Memory::new(MemoryOptions {
+        Storage::Disk(folder) => {
+            let mut options = EmbeddedOptions::new(folder);
+            options.classes = settings.classes.clone();
+            options.segment_bytes = settings.segment;
+            options.idempotency_window = settings.idempotency;
+            options.queue_bytes = settings.limits.queue;
+            options.memory_bytes = settings.memory;
+            Ok(Embedded::open(options)?)
+        }
+        Storage::Memory => Ok(Memory::new(MemoryOptions {
             classes: settings.classes.clone(),
             idempotency_window: settings.idempotency,
             queue_bytes: settings.limits.queue,
