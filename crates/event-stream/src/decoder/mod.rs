@@ -270,7 +270,7 @@ impl Decoder {
         Event {
             event_type: event_type.get(text).filter(|text| !text.is_empty()).unwrap_or(DEFAULT_TYPE),
             data: data.get(text).unwrap_or_default(),
-            id: id.get(text).unwrap_or_else(|| self.last_event_id.as_str()),
+            id: id.get(text).unwrap_or(&self.last_event_id),
             captures,
             text,
         }
@@ -325,5 +325,33 @@ impl Decoder {
 impl Default for Decoder {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Border, Chunk, Decoder};
+
+    /// FMT-17
+    #[test]
+    fn a_stream_without_line_ends_keeps_no_more_than_the_limit() {
+        let mut decoder = Decoder::builder().max_line(1024).build();
+        for _ in 0..1000 {
+            let _ = decoder.decode(&mut Chunk::new(&[b'x'; 1000]));
+            assert!(decoder.partial.capacity() <= 2 * 1024);
+        }
+        assert_eq!(decoder.border, Border::LongLine);
+    }
+
+    /// FMT-17
+    #[test]
+    fn a_block_without_end_keeps_no_more_than_the_limit() {
+        let mut decoder = Decoder::builder().max_event(1024).capture("topic").build();
+        for lines in [&b"data: 0123456789\n"[..], b"event: 0123456789\n", b"topic: 0123456789\n: 0123456789\nother\n"] {
+            for _ in 0..1000 {
+                let _ = decoder.decode(&mut Chunk::new(lines));
+                assert!(decoder.block.size() <= 1024);
+            }
+        }
     }
 }
