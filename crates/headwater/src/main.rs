@@ -1,3 +1,77 @@
-//! The `headwater` command.
+//! The `headwater` command: a thin line from arguments to the server and its configuration.
+//!
+//! Exit codes: 0 when all went well, 1 when the hub could not start or failed while running, 2 when the arguments or
+//! the configuration cannot be used. What went wrong is one sentence on standard error.
 
-fn main() {}
+mod command;
+mod greeting;
+mod logging;
+mod serve;
+mod signals;
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use headwater_server::config::{self, ConfigError};
+
+use crate::command::{Command, ConfigCommand, Headwater};
+
+fn main() -> ExitCode {
+    match run(Headwater::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            let _ = writeln!(io::stderr(), "headwater: {failure}");
+            ExitCode::from(failure.code())
+        }
+    }
+}
+
+/// Why the command ends with an error.
+#[derive(Debug)]
+enum Failure {
+    /// The configuration cannot be used.
+    Config(ConfigError),
+    /// The hub did not start or did not go on.
+    Run(String),
+}
+
+impl Failure {
+    fn code(&self) -> u8 {
+        match self {
+            Self::Run(_) => 1,
+            Self::Config(_) => 2,
+        }
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Config(error) => error.fmt(f),
+            Self::Run(sentence) => f.write_str(sentence),
+        }
+    }
+}
+
+fn run(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Serve(options) => serve::serve(&options.sources()),
+        Command::Config(ConfigCommand::Check(options)) => {
+            let resolved = config::resolve(&options.sources()).map_err(Failure::Config)?;
+            print(&format!("The configuration is good ({}).\n", resolved.origins()));
+            Ok(())
+        }
+        Command::Config(ConfigCommand::Print(options)) => {
+            let resolved = config::resolve(&options.sources()).map_err(Failure::Config)?;
+            print(&resolved.print());
+            Ok(())
+        }
+    }
+}
+
+/// Writes to standard output. Whoever closed it does not want to read on, which is no error.
+fn print(text: &str) {
+    let mut stdout = io::stdout();
+    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+}
