@@ -74,17 +74,20 @@ export async function topics() {
 /**
  * Finds out why EventSource gave up on an address; it is told nothing but "error".
  * @param {string} url
- * @returns {Promise<string>} a sentence
+ * @returns {Promise<{why: string, passing: boolean}>} a sentence, and whether to try again by itself
  */
 export async function whyClosed(url) {
   const stop = new AbortController();
   try {
     const response = await call(url, { headers: { Accept: "text/event-stream" }, signal: stop.signal });
-    if (response.status === 204) return "Finished: every topic watched has ended, and the hub answered 204.";
-    return "The browser gave up, but the hub would answer now. Watch again.";
+    if (response.status === 204) {
+      return { why: "Finished: every topic watched has ended, and the hub answered 204.", passing: false };
+    }
+    return { why: "The hub, or a proxy before it, was away for a moment.", passing: true };
   } catch (error) {
-    if (error instanceof Refusal) return [error.title, error.detail, error.remedy].filter(Boolean).join(". ");
-    throw error;
+    if (!(error instanceof Refusal)) throw error;
+    const why = [error.title, error.detail, error.remedy].filter(Boolean).join(": ");
+    return { why, passing: error.status === 0 || error.status === 429 || error.status >= 500 };
   } finally {
     stop.abort();
   }

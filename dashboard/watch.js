@@ -10,6 +10,9 @@ import { Records } from "./records.js";
 /** Further behind than this, the companion read skips to what is on the page. */
 const FAR_BEHIND = 2000n;
 
+/** Middle of the wait before a refused stream is tried again; jittered, for the hub's sake. */
+const RETRY_MS = 3000;
+
 /** Wires form, feed, records and list together. */
 export class Watch {
   #form = find("watch", HTMLFormElement);
@@ -127,10 +130,19 @@ export class Watch {
   async #stateChanged() {
     this.#showState();
     if (this.#feed.state === "open") await this.#opened();
-    if (this.#feed.state === "closed") {
-      const why = await whyClosed(this.#feed.url);
-      if (this.#feed.state === "closed") say(this.#note, why);
-    }
+    if (this.#feed.state === "closed") await this.#closed();
+  }
+
+  /** EventSource is final about every status but 200; this page is not when it will pass. */
+  async #closed() {
+    const { why, passing } = await whyClosed(this.#feed.url);
+    if (this.#feed.state !== "closed") return;
+    say(this.#note, passing ? `${why} Trying again.` : why);
+    if (!passing) return;
+    const url = this.#feed.url;
+    setTimeout(() => {
+      if (this.#feed.url === url && this.#feed.state === "closed") this.#feed.resume();
+    }, RETRY_MS * (0.5 + Math.random()));
   }
 
   async #opened() {

@@ -60,7 +60,7 @@ describe("native EventSource", () => {
   test("keeps text as it was published: empty, spaces, colons, emoji, long", async () => {
     const stream = await Stream.open(page, events({ topic }));
     await stream.wait("open");
-    const texts = ["x", " leading space", ": not a comment", "id: 7", "\n", "a\n\nb", "tail\n", "🌊 ünïcödé", "y".repeat(100_000)];
+    const texts = ["", "x", " leading space", ": not a comment", "id: 7", "\n", "a\n\nb", "tail\n", "🌊 ünïcödé", "y".repeat(100_000)];
     for (const text of texts) await hub.publish(topic, text);
     const got = await stream.wait("message", texts.length);
     assert.deepEqual(got.map((each) => each.data), texts);
@@ -183,6 +183,19 @@ describe("across origins", () => {
     assert.equal(headers["access-control-allow-credentials"], "true");
     const id = await hub.publish(topic, "with a cookie");
     assert.equal((await stream.wait("message"))[0].id, id);
+  });
+
+  test("a page of a foreign origin is refused and reads nothing", async () => {
+    const foreign = "https://shop.example";
+    await page.route(`${foreign}/`, (route) => route.fulfill({ contentType: "text/html", body: "<!doctype html><title>Foreign</title>" }));
+    // Chromium guards loopback itself; here the hub has to.
+    await page.context().grantPermissions(["local-network-access"], { origin: foreign });
+    await page.goto(`${foreign}/`);
+    const answer = page.waitForResponse((response) => response.url().includes("/v1/events"));
+    const stream = await Stream.open(page, events({ topic, since: "earliest" }));
+    assert.equal((await answer).status(), 403);
+    await stream.closed();
+    assert.deepEqual(await stream.seen(), [{ type: "error", state: 2 }]);
   });
 
   test("the page may read the problem document of a refusal", async () => {

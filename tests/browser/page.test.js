@@ -214,6 +214,19 @@ describe("the page", () => {
     await until("the reason is told", async () => ((await page.locator("#state-note").textContent()) ?? "").length > 40);
   });
 
+  test("comes back by itself after a proxy's 503, which ends EventSource for good", async () => {
+    expected = /status of 503/;
+    let refused = 0;
+    await page.route("**/v1/events?topic=page*", (route) => {
+      refused += 1;
+      return refused === 1 ? route.fulfill({ status: 503, body: "down for a deploy" }) : route.continue();
+    });
+    await watch(topic);
+    assert.ok(refused > 1);
+    await hub.publish(topic, "seen in the end");
+    await row("seen in the end").waitFor();
+  });
+
   test("keeps at most 200 rows, pauses and clears", async () => {
     await watch(topic);
     await page.getByRole("button", { name: "Pause" }).click();

@@ -13,24 +13,27 @@ import { Chart, SPAN_MS } from "./chart.js";
 const KEPT = (SPAN_MS / 1000) * 2;
 const percent = (/** @type {number} */ share) => `${Math.round(share * 100)} %`;
 
-/** The charts: what is drawn of a sample, and how it is written. */
+/**
+ * The charts: what is drawn of a sample, how it is written, and a fixed top of the axis.
+ * @type {Record<string, {chart: Chart, values: (s: Sample) => number[], now: (s: Sample) => string, top: (s: Sample) => number | undefined}>}
+ */
 const KINDS = {
   cpu: {
     chart: new Chart(find("cpu"), "CPU over the last minutes", percent, 1),
-    values: (/** @type {Sample} */ s) => [s.busy],
-    now: (/** @type {Sample} */ s) => `${percent(s.busy)} of ${s.cores.length} cores`,
+    values: (s) => [s.busy],
+    now: (s) => `${percent(s.busy)} of ${s.cores.length} cores`,
     top: () => 1,
   },
   memory: {
     chart: new Chart(find("memory"), "Memory over the last minutes", bytes, 1),
-    values: (/** @type {Sample} */ s) => [s.used],
-    now: (/** @type {Sample} */ s) => `${bytes(s.used)} of ${bytes(s.total)}`,
-    top: (/** @type {Sample} */ s) => s.total,
+    values: (s) => [s.used],
+    now: (s) => `${bytes(s.used)} of ${bytes(s.total)}`,
+    top: (s) => s.total,
   },
   network: {
     chart: new Chart(find("network"), "Network over the last minutes", (n) => `${bytes(n)}/s`, 1024),
-    values: (/** @type {Sample} */ s) => [s.received, s.sent],
-    now: (/** @type {Sample} */ s) => `↓ ${bytes(s.received)}/s  ↑ ${bytes(s.sent)}/s`,
+    values: (s) => [s.received, s.sent],
+    now: (s) => `↓ ${bytes(s.received)}/s  ↑ ${bytes(s.sent)}/s`,
     top: () => undefined,
   },
 };
@@ -125,7 +128,7 @@ function take(kind, event) {
   }
   const series = (host[kind] ??= { points: [], newest: sample });
   series.newest = sample;
-  series.points.push({ at: sample.at, values: KINDS[/** @type {keyof KINDS} */ (kind)].values(sample) });
+  series.points.push({ at: sample.at, values: KINDS[kind].values(sample) });
   if (series.points.length > KEPT) series.points.shift();
   scheduleDraw();
 }
