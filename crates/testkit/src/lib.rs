@@ -1,7 +1,10 @@
 //! Test support: a hub to test against and peers that talk to it, byte for byte.
 //!
-//! [`Hub`] is the real binary as a child process with a data folder of its own; it can be killed and started again.
-//! [`LocalHub`] is the same server inside the test process, on memory storage, for tests that only talk.
+//! * [`Hub`] is the real binary as a child process with a data folder of its own; it can be killed and started again.
+//!   [`LocalHub`] is the same server inside the test process, on memory storage, for tests that only talk.
+//! * [`Client`] makes requests; a [`Connection`] is one socket, for those who want to write and read it in pieces, or
+//!   to break it. [`Request`] and [`Answer`] are exactly what is written and what came.
+//! * [`Sse`] and [`Lines`] read streams, over HTTP/1 or [`Http2`]; [`Event`] is what they see.
 //!
 //! Nothing here sleeps for a fixed time: whatever a test waits for is a condition with [`PATIENCE`] as its bound, and
 //! running out of it fails the test with what was seen so far. Helpers panic instead of returning errors, since a test
@@ -9,10 +12,32 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
+mod answer;
 mod binary;
+mod body;
+mod client;
+mod connection;
+mod event;
+mod http2;
 mod hub;
+mod lines;
+mod local;
+mod request;
+mod slow;
+mod sse;
 mod wait;
 
+pub use answer::{Answer, Head};
+pub use body::Source;
+pub use client::{Client, Publisher};
+pub use connection::Connection;
+pub use event::{Event, seq};
+pub use http2::Http2;
 pub use hub::{Hub, HubBuilder};
+pub use lines::Lines;
+pub use local::LocalHub;
+pub use request::{Request, encode};
 pub use rustix::process::Signal;
-pub use wait::{PATIENCE, until};
+pub use slow::SlowReader;
+pub use sse::Sse;
+pub use wait::{Deadline, PATIENCE, until};

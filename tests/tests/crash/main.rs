@@ -1,0 +1,138 @@
+//! Kill -9 under load (R1): nothing acknowledged is lost, nothing is reordered, no id is used twice, and readers that
+//! resume see every event exactly once.
+//!
+//! `HEADWATER_KILLS` sets how many kills (default 50), `HEADWATER_SEED` repeats a run's choices.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod history;
+mod publisher;
+mod reader;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use headwater_testkit::Hub;
+use headwater_testkit::blocking::{Connection, Received};
+
+use history::{History, MARKER};
+use publisher::Publisher;
+use reader::Reader;
+
+/// Small segments, so that kills also hit the change from one file to the next, and two classes, so that a batch
+/// touches two chains of files.
+const CONFIG: &str = r#"
+segment = "64KiB"
+tail = "64KiB"
+retry = "100ms"
+
+[[class]]
+topics = ["orders/**"]
+max_event = "16KiB"
+
+[[class]]
+topics = ["prices/**"]
+max_event = "16KiB"
+
+[[class]]
+topics = ["**"]
+max_event = "16KiB"
+"#;
+
+const PUBLISHERS: usize = 8;
+/// Events per second of each publisher.
+const RATE: f64 = 250.0;
+
+// R1, guarantees 1 to 5, G1 to G7, BSG-07, IDG-01, IDG-02, IDG-04, IDG-06
+#[test]
+fn r1_kills_lose_reorder_and_repeat_nothing() {
+    let kills: usize = number("HEADWATER_KILLS", 50);
+    let seed: u64 = number("HEADWATER_SEED", fastrand::u64(..));
+    println!("{kills} kills, HEADWATER_SEED={seed}");
+    let mut random = fastrand::Rng::with_seed(seed);
+
+    let mut hub = Hub::builder().config(CONFIG).start();
+    let address = hub.address();
+    let stop = Arc::new(AtomicBool::new(false));
+    let publishers: Vec<_> = (0..PUBLISHERS)
+        .map(|number| {
+            let (publisher, stop) = (Publisher::new(number, address, random.fork()), stop.clone());
+            thread::spawn(move || publisher.run(RATE, &stop))
+        })
+        .collect();
+    let readers: Vec<_> = Reader::kinds(address).into_iter().map(|reader| thread::spawn(|| reader.run())).collect();
+
+    for kill in 0..kills {
+        // Short intervals are the likelier ones: most of what can go wrong goes wrong right after a start.
+        let after = Duration::from_millis(50) + Duration::from_millis(1950).mul_f64(random.f64().powi(3));
+        pass(after);
+        hub.kill();
+        let down = Instant::now();
+        hub.restart();
+        println!("kill {kill} after {after:?}, back after {:?}", down.elapsed());
+    }
+    pass(Duration::from_millis(200));
+    stop.store(true, Ordering::Relaxed);
+    let batches = publishers.into_iter().flat_map(|publisher| publisher.join().unwrap()).collect();
+    Connection::open(address).unwrap().publish(MARKER, "over").unwrap();
+
+    let log = everything(&hub);
+    println!("{} events", log.len());
+    let history = History { log, batches };
+    history.check();
+    for reader in readers {
+        reader.join().unwrap().check(&history);
+    }
+    assert!(!hub.log().iter().any(|line| line.contains("panicked")), "the hub panicked");
+}
+
+// IDG-04, G6: what is kept in memory may be lost, its ids may not come again.
+#[test]
+fn idg_04_ids_of_events_lost_with_memory_are_not_used_again() {
+    let mut hub = Hub::builder().config("[[class]]\ntopics = [\"memory/**\"]\ndurability = \"memory\"").start();
+    let mut highest = 0;
+    for round in 0..20 {
+        let mut connection = Connection::open(hub.address()).unwrap();
+        let mut ids = Vec::new();
+        for n in 0..round {
+            let topic = if n % 3 == 1 { "disk/a" } else { "memory/a" };
+            ids.push(connection.publish(topic, "x").unwrap().id());
+        }
+        for id in ids {
+            let seq: u64 = id.split('-').next().unwrap().parse().unwrap();
+            assert!(seq > highest, "{seq} was given again, or after {highest}");
+            highest = seq;
+        }
+        hub.kill();
+        hub.restart();
+    }
+}
+
+/// The whole log, in the order in which it is delivered.
+fn everything(hub: &Hub) -> Vec<Received> {
+    let mut stream =
+        Connection::open(hub.address()).unwrap().subscribe("?topic=**&since=earliest", &[]).unwrap();
+    let mut log = Vec::new();
+    loop {
+        let event = stream.events.expect();
+        stream.events.forget_bytes();
+        if event.topic == MARKER {
+            return log;
+        }
+        log.push(event);
+    }
+}
+
+/// Lets the load run for a while.
+fn pass(time: Duration) {
+    thread::sleep(time);
+}
+
+fn number<T: std::str::FromStr>(variable: &str, default: T) -> T {
+    match std::env::var(variable) {
+        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{variable}={text} is no number")),
+        Err(_) => default,
+    }
+}
