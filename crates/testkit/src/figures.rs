@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 
-use crate::blocking::Connection;
+use crate::peer::Connection;
 use crate::until;
 
 /// All metrics of one moment, by name with labels as they are printed, for example

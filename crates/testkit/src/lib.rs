@@ -4,6 +4,8 @@
 //!   [`LocalHub`] is the same server inside the test process, on memory storage, for tests that only talk.
 //! * [`Client`] makes requests; a [`Connection`] is one socket, for those who want to write and read it in pieces, or
 //!   to break it. [`Request`] and [`Answer`] are exactly what is written and what came.
+//! * [`peer`] is for tests in which the hub dies: its connections return errors, over any kind of socket. [`Figures`]
+//!   and [`Process`] look at the hub from outside, [`SmallDisk`] is a disk to be filled.
 //! * [`Sse`] and [`Lines`] read streams, over HTTP/1 or [`Http2`]; [`Event`] is what they see.
 //!
 //! Nothing here sleeps for a fixed time: whatever a test waits for is a condition with [`PATIENCE`] as its bound, and
@@ -18,12 +20,16 @@ mod body;
 mod client;
 mod connection;
 mod event;
+mod figures;
 mod http2;
 mod hub;
 mod lines;
 mod local;
+pub mod peer;
+mod process;
 mod request;
 mod slow;
+mod small_disk;
 mod sse;
 mod wait;
 
@@ -32,12 +38,15 @@ pub use body::Source;
 pub use client::{Client, Publisher};
 pub use connection::Connection;
 pub use event::{Event, seq};
+pub use figures::Figures;
 pub use http2::Http2;
 pub use hub::{Hub, HubBuilder};
 pub use lines::Lines;
 pub use local::LocalHub;
+pub use process::Process;
 pub use request::{Request, encode};
 pub use rustix::process::Signal;
 pub use slow::SlowReader;
+pub use small_disk::SmallDisk;
 pub use sse::Sse;
 pub use wait::{Deadline, PATIENCE, until};

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use headwater_testkit::blocking::Received;
+use headwater_testkit::peer::Received;
 
 /// The topic of the event that ends a run.
 pub(crate) const MARKER: &str = "marker/end";

@@ -15,7 +15,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use headwater_testkit::Hub;
-use headwater_testkit::blocking::{Connection, Received};
+use headwater_testkit::peer::{Connection, Received};
 
 use history::{History, MARKER};
 use publisher::Publisher;

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use headwater_testkit::PATIENCE;
-use headwater_testkit::blocking::{Connection, Response};
+use headwater_testkit::peer::{Connection, Response};
 use serde_json::json;
 
 use crate::history::Batch;

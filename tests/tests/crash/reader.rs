@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use headwater_testkit::PATIENCE;
-use headwater_testkit::blocking::{Connection, Received};
+use headwater_testkit::peer::{Connection, Received};
 
 use crate::history::{History, MARKER};
 
