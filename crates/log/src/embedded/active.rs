@@ -6,16 +6,7 @@ use std::sync::Arc;
 use super::topics::TopicId;
 use crate::Timestamp;
 use crate::disk::File;
-
-/// Where a record stands in its segment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Posting {
-    pub(crate) seq: u64,
-    pub(crate) offset: u32,
-    pub(crate) length: u32,
-    /// Bytes that count against retention.
-    pub(crate) counted: u32,
-}
+use crate::format::footer::Posting;
 
 /// One record of the active segment; 24 bytes, as there may be hundreds of thousands.
 #[derive(Clone, Copy, Debug)]
@@ -61,9 +52,10 @@ pub(crate) struct Active {
     heads: HashMap<TopicId, u32>,
     pub(crate) times: Vec<TimeMark>,
     pub(crate) keys: Vec<KeyMark>,
-    /// Deletions: topic and number.
-    pub(crate) deletions: Vec<(TopicId, u64)>,
-    /// Newest record, deletions included.
+    /// Newest deletion of each topic.
+    deletions: HashMap<TopicId, u64>,
+    /// First and newest record, deletions included; 0 and the base while there is none.
+    pub(crate) first: u64,
     pub(crate) last: u64,
     /// Highest time of a record in it or before it.
     pub(crate) newest_time: Timestamp,
@@ -82,7 +74,8 @@ impl Active {
             heads: HashMap::new(),
             times: Vec::new(),
             keys: Vec::new(),
-            deletions: Vec::new(),
+            deletions: HashMap::new(),
+            first: 0,
             last: base,
             newest_time: 0,
         }
@@ -99,8 +92,13 @@ impl Active {
             counted: posting.counted,
             previous,
         });
-        self.last = posting.seq;
+        self.note(posting.seq);
         self.newest_time = self.newest_time.max(time);
+    }
+
+    pub(crate) fn delete(&mut self, topic: TopicId, seq: u64) {
+        self.deletions.insert(topic, seq);
+        self.note(seq);
     }
 
     /// Notes the start of a group if the last mark is far enough behind.
@@ -134,16 +132,36 @@ impl Active {
         self.entries[start..].iter().map(|entry| (entry.topic, self.posting(entry)))
     }
 
+    /// Topics with events or deletions in it.
     pub(crate) fn topics(&self) -> impl Iterator<Item = TopicId> {
-        self.heads.keys().copied()
+        let deleted_only = self.deletions.keys().filter(|topic| !self.heads.contains_key(topic));
+        self.heads.keys().chain(deleted_only).copied()
     }
 
     pub(crate) fn has(&self, topic: TopicId) -> bool {
-        self.heads.contains_key(&topic)
+        self.heads.contains_key(&topic) || self.deletions.contains_key(&topic)
     }
 
+    /// Newest deletion of a topic; 0 for none.
+    pub(crate) fn deletion(&self, topic: TopicId) -> u64 {
+        self.deletions.get(&topic).copied().unwrap_or(0)
+    }
+
+    /// Events in it.
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
+    }
+
+    /// Whether it has no record.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.first == 0
+    }
+
+    fn note(&mut self, seq: u64) {
+        if self.is_empty() {
+            self.first = seq;
+        }
+        self.last = self.last.max(seq);
     }
 
     fn posting(&self, entry: &Entry) -> Posting {

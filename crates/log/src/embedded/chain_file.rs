@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use crate::disk::File;
+use crate::format::group::GroupHeader;
 
 /// The active segment file of a chain.
 #[derive(Debug)]
@@ -15,6 +16,8 @@ pub(crate) struct ChainFile {
     pub(crate) end: u64,
     /// Bytes that are there, zeros after `end`.
     pub(crate) allocated: u64,
+    /// The header of its last group.
+    pub(crate) group: Option<GroupHeader>,
 }
 
 impl ChainFile {

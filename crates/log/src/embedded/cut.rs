@@ -5,17 +5,31 @@ use std::sync::Arc;
 
 use super::folder::{Folder, storage};
 use super::options::OpenError;
-use super::recovery::Held;
+use super::reading::Held;
 use super::scan::{Extent, Rest};
 use crate::disk::File;
 use crate::format::group::GroupHeader;
 use crate::format::manifest::Manifest;
+use crate::format::segment;
 
-/// The newest segment of a chain.
+/// How a chain ends.
 pub(crate) struct Newest {
     pub(crate) slot: usize,
     pub(crate) chain: u16,
+    /// Base of its newest segment.
     pub(crate) base: u64,
+    /// Newest number of the chain before that segment.
+    pub(crate) before: u64,
+    /// Header of the last group, when the newest segment is sealed.
+    pub(crate) group: Option<GroupHeader>,
+    /// The newest segment, when it is not.
+    pub(crate) unsealed: Option<Unsealed>,
+    /// The last group is unfinished and was cut.
+    pub(crate) cut: bool,
+}
+
+/// A segment that was being written to.
+pub(crate) struct Unsealed {
     pub(crate) name: String,
     pub(crate) file: Arc<dyn File>,
     /// Length of the file.
@@ -23,8 +37,6 @@ pub(crate) struct Newest {
     pub(crate) extent: Extent,
     /// The records of its last group.
     pub(crate) held: Vec<Held>,
-    /// The last group is unfinished and was cut.
-    pub(crate) cut: bool,
 }
 
 /// Cuts the unfinished group, if there is one, and returns the next number to use.
@@ -34,8 +46,8 @@ pub(crate) struct Newest {
 pub(crate) fn settle(folder: &Folder, manifest: &mut Manifest, newest: &mut [Newest]) -> Result<u64, OpenError> {
     let mut used = newest.iter().map(|segment| segment.base).max().unwrap_or(0).max(manifest.reserved);
     let mut broken = false;
-    for segment in newest.iter() {
-        match &segment.extent.rest {
+    for unsealed in newest.iter().filter_map(|chain| chain.unsealed.as_ref()) {
+        match &unsealed.extent.rest {
             Rest::Broken(Some(header)) => used = used.max(header.last),
             Rest::Broken(None) => broken = true,
             Rest::Nothing | Rest::Damaged => {}
@@ -53,17 +65,17 @@ pub(crate) fn settle(folder: &Folder, manifest: &mut Manifest, newest: &mut [New
     if broken {
         used += UNKNOWN_GROUP;
     }
-    let cuts = newest.iter().any(|segment| segment.cut || segment.extent.rest != Rest::Nothing);
-    if cuts && used > manifest.reserved {
+    let cuts: Vec<_> = newest.iter_mut().filter(|chain| chain.needs_cut()).collect();
+    if !cuts.is_empty() && used > manifest.reserved {
         manifest.reserved = used;
         let saved = folder.save_manifest(manifest);
         saved.map_err(|error| storage(&folder.path, &error))?;
     }
-    for segment in newest.iter_mut().filter(|segment| segment.cut || segment.extent.rest != Rest::Nothing) {
-        let end = segment.extent.end;
-        let cut = segment.file.set_len(end).and_then(|()| segment.file.sync());
-        cut.map_err(|error| storage(&folder.path.join(&segment.name), &error))?;
-        segment.allocated = end;
+    for unsealed in cuts.into_iter().filter_map(|chain| chain.unsealed.as_mut()) {
+        let end = unsealed.extent.end;
+        let cut = unsealed.file.set_len(end).and_then(|()| unsealed.file.sync());
+        cut.map_err(|error| storage(&folder.path.join(&unsealed.name), &error))?;
+        unsealed.allocated = end;
     }
     Ok(used + 1)
 }
@@ -71,29 +83,41 @@ pub(crate) fn settle(folder: &Folder, manifest: &mut Manifest, newest: &mut [New
 impl Newest {
     /// Newest number of the chain.
     pub(crate) fn tail(&self) -> u64 {
-        let listed = self.extent.last.as_ref().and_then(|(_, header)| {
-            header.tails.iter().find(|(chain, _)| *chain == self.chain).map(|(_, newest)| *newest)
-        });
-        listed.unwrap_or(self.base)
+        let listed = self
+            .last()
+            .and_then(|header| header.tails.iter().find(|(chain, _)| *chain == self.chain).map(|(_, newest)| *newest));
+        listed.unwrap_or(self.before)
+    }
+
+    /// The last whole group of its newest segment.
+    fn last(&self) -> Option<&GroupHeader> {
+        match &self.unsealed {
+            Some(unsealed) => unsealed.extent.last.as_ref().map(|(_, header)| header),
+            None => self.group.as_ref(),
+        }
     }
 
     fn ends_with(&self, group: &GroupHeader) -> bool {
-        self.extent.last.as_ref().is_some_and(|(_, header)| header.first == group.first)
+        self.last().is_some_and(|header| header.first == group.first)
     }
 
     fn drop_last(&mut self) {
-        if let Some((offset, _)) = self.extent.last.take() {
-            self.extent.end = offset;
-            self.extent.last = self.extent.before_last.take();
+        let Some(Unsealed { extent, .. }) = &mut self.unsealed else { return };
+        if let Some((offset, _)) = extent.last.take() {
+            extent.end = offset;
+            extent.last = extent.before_last.take();
             self.cut = true;
         }
+    }
+
+    fn needs_cut(&self) -> bool {
+        self.cut || self.unsealed.as_ref().is_some_and(|unsealed| unsealed.extent.rest != Rest::Nothing)
     }
 }
 
 /// The newest group that is whole in some chain.
 fn top(newest: &[Newest]) -> Option<GroupHeader> {
-    let headers = newest.iter().filter_map(|segment| segment.extent.last.as_ref());
-    headers.map(|(_, header)| header).max_by_key(|header| header.first).cloned()
+    newest.iter().filter_map(Newest::last).max_by_key(|header| header.first).cloned()
 }
 
 /// Whether every chain that the group touched has its part.
@@ -113,15 +137,16 @@ fn check(folder: &Folder, newest: &[Newest]) -> Result<(), OpenError> {
             return Err(damaged(folder, segment));
         }
     }
-    let stale = newest.iter().find(|segment| match &segment.extent.rest {
-        Rest::Broken(Some(header)) => header.first < top.first,
+    let stale = newest.iter().find(|chain| match chain.unsealed.as_ref().map(|unsealed| &unsealed.extent.rest) {
+        Some(Rest::Broken(Some(header))) => header.first < top.first,
         _ => false,
     });
-    stale.map_or(Ok(()), |segment| Err(damaged(folder, segment)))
+    stale.map_or(Ok(()), |chain| Err(damaged(folder, chain)))
 }
 
-fn damaged(folder: &Folder, segment: &Newest) -> OpenError {
-    OpenError::Damaged { file: folder.path.join(&segment.name), offset: segment.extent.end }
+fn damaged(folder: &Folder, chain: &Newest) -> OpenError {
+    let file = folder.path.join(segment::file_name(chain.chain, chain.base));
+    OpenError::Damaged { file, offset: chain.unsealed.as_ref().map_or(0, |unsealed| unsealed.extent.end) }
 }
 
 /// How many numbers a group may have used whose header is lost.

@@ -2,27 +2,29 @@
 
 use std::sync::Arc;
 
-use super::active::Posting;
 use super::scan::Seal;
 use crate::disk::File;
+use crate::format::footer::Posting;
 use crate::format::record::Record;
 use crate::{ReadError, StoredEvent, Topic};
 
 /// A record to be read.
 #[derive(Clone, Debug)]
 pub(crate) struct Wanted {
-    pub(crate) topic: Topic,
+    /// `None` when it was forgotten since: it has no events left.
+    pub(crate) topic: Option<Topic>,
     pub(crate) posting: Posting,
 }
 
 /// Reads records of one file, in order, until `max_events` or about `max_bytes`; at least one if there is any.
+/// Also tells how many it went through.
 pub(crate) fn fetch(
     file: &Arc<dyn File>,
     name: &str,
     seal: Seal,
     wanted: &[Wanted],
     max_bytes: usize,
-) -> Result<Vec<Arc<StoredEvent>>, ReadError> {
+) -> Result<(usize, Vec<Arc<StoredEvent>>), ReadError> {
     let mut events = Vec::new();
     let (mut from, mut total) = (0, 0);
     while from < wanted.len() && (total < max_bytes || events.is_empty()) {
@@ -34,6 +36,7 @@ pub(crate) fn fetch(
         let read = file.read_exact_at(&mut bytes, u64::from(start));
         read.map_err(|error| ReadError::Storage { file: name.to_owned(), cause: error.to_string() })?;
         for Wanted { topic, posting } in run {
+            let Some(topic) = topic else { continue };
             let event = event_in(&bytes[(posting.offset - start) as usize..], topic, posting.seq, seal);
             let event =
                 event.ok_or_else(|| ReadError::Damaged { file: name.to_owned(), offset: u64::from(posting.offset) })?;
@@ -42,7 +45,7 @@ pub(crate) fn fetch(
         }
         from += run.len();
     }
-    Ok(events)
+    Ok((from, events))
 }
 
 /// How many records from the first on are worth one read.

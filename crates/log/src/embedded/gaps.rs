@@ -1,6 +1,7 @@
-//! Which selected events are gone.
+//! Which selected events are gone, and where to go on.
 
 use super::index::Index;
+use super::shared::Shared;
 use super::topics::{TopicId, TopicState};
 use crate::Selection;
 
@@ -19,7 +20,7 @@ impl Index {
         ids
     }
 
-    /// The highest place above `after` up to which selected events were removed since `since` floors had risen; 0 counts all.
+    /// The newest selected event above `after` that was removed since `since` floors had risen; 0 counts all.
     pub(crate) fn removed(&self, selection: &Selection, after: u64, since: u64) -> Option<u64> {
         if after >= self.topics.newest_trimmed() || since == self.topics.trims() {
             return None;
@@ -30,10 +31,26 @@ impl Index {
         let forgotten = (unknown && since == 0).then_some(self.topics.forgotten());
         known.max(forgotten).filter(|removed| *removed > after)
     }
+}
 
-    /// The number of the first selected event above `after`.
-    pub(crate) fn first_selected(&self, selection: &Selection, after: u64) -> Option<u64> {
-        let firsts = self.selected(selection).into_iter().filter_map(|id| self.first_above(id, after));
-        firsts.min()
+impl Shared {
+    /// The place to go on from after removals up to `removed`: behind them, but before every selected event that
+    /// is there.
+    pub(crate) fn place_after(&self, selection: &Selection, after: u64, removed: u64) -> u64 {
+        let places: Vec<_> = {
+            let index = self.index();
+            let ids = index.selected(selection);
+            if ids.len() > MAX_LOOKUPS {
+                return after.max(removed.min(index.before_first()));
+            }
+            ids.into_iter().filter_map(|id| index.places(id)).collect()
+        };
+        // A segment that cannot be read: stay where nothing can be missed.
+        let firsts = places.iter().map(|places| places.first_above(after, self.seal).unwrap_or(Some(after + 1)));
+        let first = firsts.flatten().min();
+        first.map_or(removed, |first| removed.min(first - 1)).max(after)
     }
 }
+
+/// With more topics than this, the place is before every event of the log rather than looked up.
+const MAX_LOOKUPS: usize = 4096;

@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
-use super::active::{Active, Posting};
+use super::active::Active;
+use super::sealed::Sealed;
 use super::topics::{TopicId, Topics};
-use crate::disk::File;
-use crate::{Classes, EndReason, Timestamp, Topic, TopicInfo, Usage};
+use crate::format::footer::{Posting, TopicEntry};
+use crate::{Classes, EndReason, Timestamp, Topic, Usage};
 
 /// The state that readers share with the writer, behind one lock that is never held over a read or write of a file.
 #[derive(Debug)]
@@ -26,6 +27,8 @@ pub(crate) struct Chain {
     pub(crate) id: u16,
     /// Which class writes it.
     pub(crate) identity: Box<str>,
+    /// In order.
+    pub(crate) sealed: Vec<Arc<Sealed>>,
     pub(crate) active: Option<Active>,
 }
 
@@ -52,67 +55,59 @@ impl Index {
         self.count(id, event);
     }
 
+    /// Adds what a sealed segment has of a topic.
+    pub(crate) fn add_entry(&mut self, topic: &Topic, entry: &TopicEntry) -> TopicId {
+        let id = self.topics.intern(topic, &self.classes);
+        if let Some(state) = self.topics.get_mut(id) {
+            if entry.last > state.last {
+                (state.last, state.last_time, state.end) = (entry.last, entry.last_time, entry.end);
+            }
+            state.events += entry.events;
+            state.bytes += entry.bytes;
+            self.events += entry.events;
+        }
+        id
+    }
+
     /// Deletes a topic: every event before `seq` is gone.
     pub(crate) fn delete(&mut self, slot: usize, topic: &Topic, seq: u64) {
+        let id = self.note_deletion(slot, topic, seq);
+        self.remove_all(id, seq);
+    }
+
+    /// Adds the record of a deletion to an active segment.
+    pub(crate) fn note_deletion(&mut self, slot: usize, topic: &Topic, seq: u64) -> TopicId {
         let id = self.topics.intern(topic, &self.classes);
         if let Some(active) = &mut self.chains[slot].active {
-            active.deletions.push((id, seq));
-            active.last = active.last.max(seq);
+            active.delete(id, seq);
         }
-        self.remove_before(id, seq);
+        id
     }
 
-    /// Takes away what a deletion at `seq` deletes of a topic. After a restart younger events may be there already.
-    pub(crate) fn remove_before(&mut self, id: TopicId, seq: u64) {
-        let Some(state) = self.topics.get(id) else { return };
-        let (newest, events, bytes) = if state.last < seq {
-            (state.last, state.events, state.bytes)
-        } else {
-            let gone = self.postings(id, state.floor).into_iter().take_while(|posting| posting.seq < seq);
-            gone.fold((0, 0, 0), |(_, events, bytes), posting| {
-                (posting.seq, events + 1, bytes + u64::from(posting.counted))
-            })
-        };
-        self.take_off(id, events, bytes);
-        self.topics.raise_floor(id, newest);
-        if let Some(state) = self.topics.get_mut(id) {
-            state.deleted = state.deleted.max(seq);
-        }
+    /// Takes away every event of a topic, for a deletion with this number.
+    fn remove_all(&mut self, id: TopicId, seq: u64) {
+        let Some(state) = self.topics.get_mut(id) else { return };
+        let (events, bytes, last) = (state.events, state.bytes, state.last);
+        state.deleted = seq;
+        self.take_off(id, events, bytes, last);
     }
 
-    pub(crate) fn info(&self, id: TopicId) -> Option<TopicInfo> {
-        let state = self.topics.get(id).filter(|state| state.exists())?;
-        let first = self.postings(id, state.floor).first().map_or(0, |posting| posting.seq);
-        Some(TopicInfo {
-            topic: state.name.clone(),
-            first,
-            last: state.last,
-            last_time: state.last_time,
-            events: state.events,
-            bytes: state.bytes,
-            end: state.end,
-        })
-    }
-
-    /// Where the events of a topic above `after` are, in order.
-    pub(crate) fn postings(&self, id: TopicId, after: u64) -> Vec<Posting> {
-        let mut all = Vec::new();
-        for active in self.chains.iter().filter_map(|chain| chain.active.as_ref()) {
-            all.extend(active.of_topic(id, after));
-        }
-        all.sort_unstable_by_key(|posting| posting.seq);
-        all
-    }
-
-    /// The first event of a topic above `after`.
-    pub(crate) fn first_above(&self, id: TopicId, after: u64) -> Option<u64> {
-        let floor = self.topics.get(id)?.floor;
-        self.postings(id, after.max(floor)).first().map(|posting| posting.seq)
+    /// Takes events off a topic, up to `floor`, which is the number of the newest of them.
+    pub(crate) fn take_off(&mut self, id: TopicId, events: u64, bytes: u64, floor: u64) {
+        self.topics.raise_floor(id, floor);
+        let Some(state) = self.topics.get_mut(id) else { return };
+        state.events -= events.min(state.events);
+        state.bytes -= bytes.min(state.bytes);
+        self.events -= events.min(self.events);
     }
 
     /// The place before the oldest record.
     pub(crate) fn before_first(&self) -> u64 {
-        let first = |chain: &Chain| chain.active.as_ref()?.all(0).next().map(|(_, posting)| posting.seq - 1);
+        let first = |chain: &Chain| match (chain.sealed.first(), &chain.active) {
+            (Some(sealed), _) => Some(sealed.first - 1),
+            (None, Some(active)) if !active.is_empty() => Some(active.first - 1),
+            (None, _) => None,
+        };
         self.chains.iter().filter_map(first).min().unwrap_or(self.head)
     }
 
@@ -122,20 +117,10 @@ impl Index {
     }
 
     pub(crate) fn usage(&self) -> Usage {
-        let actives = self.chains.iter().filter_map(|chain| chain.active.as_ref());
-        let (segments, bytes) = actives.fold((0, 0), |(count, bytes), active| (count + 1, bytes + active.end));
+        let sealed = self.chains.iter().flat_map(|chain| &chain.sealed).map(|sealed| sealed.bytes);
+        let active = self.chains.iter().filter_map(|chain| chain.active.as_ref()).map(|active| active.end);
+        let (segments, bytes) = sealed.chain(active).fold((0, 0), |(count, sum), bytes| (count + 1, sum + bytes));
         Usage { bytes, events: self.events, topics: self.topics.len() as u64, segments }
-    }
-
-    /// File, offset and length of an event that is there.
-    pub(crate) fn locate(&self, id: TopicId, seq: u64) -> Option<(Arc<dyn File>, u64, usize)> {
-        let found = |chain: &Chain| {
-            let active = chain.active.as_ref().filter(|active| active.base < seq)?;
-            let posting = active.backwards(id).find(|posting| posting.seq <= seq)?;
-            let place = (active.file.clone(), u64::from(posting.offset), posting.length as usize);
-            (posting.seq == seq).then_some(place)
-        };
-        self.chains.iter().find_map(found)
     }
 
     fn count(&mut self, id: TopicId, event: Indexed<'_>) {
@@ -150,12 +135,5 @@ impl Index {
             state.bytes += u64::from(event.posting.counted);
             self.events += 1;
         }
-    }
-
-    fn take_off(&mut self, id: TopicId, events: u64, bytes: u64) {
-        let Some(state) = self.topics.get_mut(id) else { return };
-        state.events -= events.min(state.events);
-        state.bytes -= bytes.min(state.bytes);
-        self.events -= events.min(self.events);
     }
 }

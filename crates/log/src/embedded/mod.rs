@@ -14,11 +14,17 @@ mod group;
 mod idempotency;
 mod index;
 mod options;
+mod places;
+mod plan;
 mod queue;
 mod reader;
+mod reading;
 mod recovery;
 mod resolve;
+mod roll;
 mod scan;
+mod seal;
+mod sealed;
 mod seek;
 mod shared;
 mod topics;
@@ -103,10 +109,8 @@ impl Engine for Embedded {
     }
 
     fn gap(&self, selection: &Selection, after: u64) -> Option<u64> {
-        let index = self.shared.index();
-        let removed = index.removed(selection, after, 0)?;
-        let next = index.first_selected(selection, after);
-        Some(next.map_or(removed, |next| removed.min(next - 1)).max(after))
+        let removed = self.shared.index().removed(selection, after, 0)?;
+        Some(self.shared.place_after(selection, after, removed))
     }
 
     fn seek(&self, time: SystemTime) -> u64 {
@@ -116,13 +120,11 @@ impl Engine for Embedded {
     }
 
     fn topic(&self, topic: &Topic) -> Option<TopicInfo> {
-        let index = self.shared.index();
-        index.info(index.topics.id(topic)?)
+        self.shared.topic(topic)
     }
 
     fn topics(&self, prefix: &str, after: Option<&str>, limit: usize) -> Vec<TopicInfo> {
-        let index = self.shared.index();
-        index.topics.from(prefix, after).filter_map(|id| index.info(id)).take(limit).collect()
+        self.shared.topics(prefix, after, limit)
     }
 
     fn health(&self) -> Health {

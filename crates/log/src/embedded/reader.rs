@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::fetch::{Wanted, fetch};
+use super::plan::{ACTIVE, Plan, Wants};
 use super::shared::Shared;
 use crate::{Page, ReadError, Reader, Selection, StoredEvent};
 
@@ -11,6 +12,7 @@ use crate::{Page, ReadError, Reader, Selection, StoredEvent};
 pub(crate) struct LogReader {
     shared: Arc<Shared>,
     selection: Arc<Selection>,
+    wants: Wants,
     /// Everything selected up to here was returned.
     after: u64,
     /// How many floors had risen when it last looked.
@@ -19,25 +21,27 @@ pub(crate) struct LogReader {
 }
 
 /// The reader's place in one chain.
-#[derive(Default)]
 struct Cursor {
     /// Events read and not returned; bounded by a page.
     ready: VecDeque<Arc<StoredEvent>>,
     /// Everything selected up to here was read.
     upto: u64,
+    /// The sealed segment it is in.
+    plan: Option<Plan>,
 }
 
 impl LogReader {
     pub(crate) fn new(shared: Arc<Shared>, selection: Arc<Selection>, after: u64) -> Self {
         let trims = shared.index().topics.trims();
-        Self { shared, selection, after, trims, cursors: Vec::new() }
+        let wants = Wants::new(selection.clone());
+        Self { shared, selection, wants, after, trims, cursors: Vec::new() }
     }
 
     /// Fills every cursor that has run dry and not seen the head.
     fn fill(&mut self, head: u64, max_events: usize, max_bytes: usize) -> Result<(), ReadError> {
         let chains = self.shared.index().chains.len();
         while self.cursors.len() < chains {
-            self.cursors.push(Cursor { ready: VecDeque::new(), upto: self.after });
+            self.cursors.push(Cursor { ready: VecDeque::new(), upto: self.after, plan: None });
         }
         for slot in 0..self.cursors.len() {
             if self.cursors[slot].ready.is_empty() && self.cursors[slot].upto < head {
@@ -49,31 +53,48 @@ impl LogReader {
 
     fn fill_cursor(&mut self, slot: usize, head: u64, max_events: usize, max_bytes: usize) -> Result<(), ReadError> {
         let cursor = &mut self.cursors[slot];
-        let (file, wanted) = {
+        while cursor.ready.is_empty() && cursor.upto < head {
+            if let Some(plan) = &mut cursor.plan {
+                let events = plan.next(cursor.upto, max_events, max_bytes, &mut self.wants, &self.shared)?;
+                cursor.upto = events.last().map_or(plan.last.max(cursor.upto), |event| event.seq);
+                if events.is_empty() {
+                    cursor.plan = None;
+                }
+                cursor.ready.extend(events);
+                continue;
+            }
             let index = self.shared.index();
-            let Some(active) = &index.chains[slot].active else {
+            let chain = &index.chains[slot];
+            let next = chain.sealed.partition_point(|sealed| sealed.last <= cursor.upto);
+            if let Some(sealed) = chain.sealed.get(next).cloned() {
+                drop(index);
+                cursor.plan = Some(Plan::new(sealed, cursor.upto, &mut self.wants, &self.shared)?);
+                continue;
+            }
+            let Some(active) = &chain.active else {
                 cursor.upto = head;
-                return Ok(());
+                break;
             };
+            cursor.plan = Plan::active(active, &index, &self.selection, cursor.upto, head);
+            if cursor.plan.is_some() {
+                continue;
+            }
             let mut wanted = Vec::new();
-            for (topic, posting) in active.all(cursor.upto) {
-                let Some(state) = index.topics.get(topic) else { continue };
-                if posting.seq <= head && self.selection.matches(&state.name) {
-                    wanted.push(Wanted { topic: state.name.clone(), posting });
+            for (id, posting) in active.all(cursor.upto).take_while(|(_, posting)| posting.seq <= head) {
+                let Some(state) = index.topics.get(id) else { continue };
+                if self.wants.wants(id, &state.name) {
+                    wanted.push(Wanted { topic: Some(state.name.clone()), posting });
                     if wanted.len() >= max_events {
                         break;
                     }
                 }
             }
-            (active.file.clone(), wanted)
-        };
-        if wanted.is_empty() {
-            cursor.upto = head;
-            return Ok(());
+            let file = active.file.clone();
+            drop(index);
+            let (_, events) = fetch(&file, ACTIVE, self.shared.seal, &wanted, max_bytes)?;
+            cursor.upto = events.last().map_or(head, |event| event.seq);
+            cursor.ready.extend(events);
         }
-        let events = fetch(&file, "segment", self.shared.seal, &wanted, max_bytes)?;
-        cursor.upto = events.last().map_or(head, |event| event.seq);
-        cursor.ready.extend(events);
         Ok(())
     }
 
@@ -94,9 +115,12 @@ impl LogReader {
             events.retain(|event| index.topics.find(&event.topic).is_some_and(|(_, state)| event.seq > state.floor));
         }
         let removed = index.removed(&self.selection, after, self.trims)?;
-        let next = events.first().map(|event| event.seq).or_else(|| index.first_selected(&self.selection, after));
         self.trims = index.topics.trims();
-        Some(next.map_or(removed, |next| removed.min(next - 1)).max(after))
+        drop(index);
+        Some(match events.first() {
+            Some(first) => removed.min(first.seq - 1).max(after),
+            None => self.shared.place_after(&self.selection, after, removed),
+        })
     }
 }
 

@@ -9,6 +9,7 @@ use super::queue::Request;
 use super::topics::class_index;
 use super::writer::Writer;
 use crate::disk::File;
+use crate::format::footer::Posting;
 use crate::format::record::Record;
 use crate::{AppendDone, AppendError, NewEvent, Receipt, Topic};
 
@@ -134,19 +135,21 @@ impl Writer {
             if seq <= state.floor {
                 return Standing::Same;
             }
-            index.locate(id, seq)
+            index.places(id)
         };
-        let Some((file, offset, length)) = found else { return Standing::Other };
-        match self.key_at(&file, offset, length, key) {
+        let Some(places) = found else { return Standing::Other };
+        // An unreadable record is reported by whoever reads it; the key was seen.
+        let Ok(found) = places.locate(seq, self.seal) else { return Standing::Same };
+        let Some((file, posting)) = found else { return Standing::Other };
+        match self.key_at(&file, posting, key) {
             Some(false) => Standing::Other,
-            // An unreadable record is reported by whoever reads it; the key was seen.
             Some(true) | None => Standing::Same,
         }
     }
 
-    fn key_at(&self, file: &Arc<dyn File>, offset: u64, length: usize, key: &str) -> Option<bool> {
-        let mut bytes = vec![0; length];
-        file.read_exact_at(&mut bytes, offset).ok()?;
+    fn key_at(&self, file: &Arc<dyn File>, posting: Posting, key: &str) -> Option<bool> {
+        let mut bytes = vec![0; posting.length as usize];
+        file.read_exact_at(&mut bytes, u64::from(posting.offset)).ok()?;
         let (record, _) = Record::read(&bytes, self.seal.checksum)?;
         Some(record.idempotency_key == Some(key))
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::active::TimeMark;
+use super::index::Chain;
 use super::scan::header_at;
 use super::shared::Shared;
 use super::window::Window;
@@ -24,14 +25,8 @@ impl Shared {
     pub(crate) fn seek(&self, time: Timestamp) -> u64 {
         let (head, stretches) = {
             let index = self.index();
-            let actives = index.chains.iter().filter_map(|chain| chain.active.as_ref());
-            let stretch = |active: &super::active::Active| {
-                (active.newest_time >= time && !active.times.is_empty()).then(|| {
-                    let (from, end) = between(&active.times, time, active.end);
-                    Stretch { file: active.file.clone(), from, end }
-                })
-            };
-            (index.head, actives.filter_map(stretch).collect::<Vec<_>>())
+            let found = index.chains.iter().filter_map(|chain| stretch(chain, time));
+            (index.head, found.collect::<Vec<_>>())
         };
         let firsts = stretches.into_iter().map(|stretch| self.first_in(&stretch, time));
         firsts.min().map_or(head, |first| first - 1)
@@ -61,8 +56,20 @@ impl Shared {
     }
 }
 
+/// The part of a chain in which its first record that is not older stands.
+fn stretch(chain: &Chain, time: Timestamp) -> Option<Stretch> {
+    let sealed = chain.sealed.iter().find(|sealed| sealed.newest_time >= time && !sealed.times.is_empty());
+    if let Some(sealed) = sealed {
+        let (from, end) = between(&sealed.times, time, sealed.groups_end);
+        return Some(Stretch { file: sealed.file.clone(), from, end });
+    }
+    let active = chain.active.as_ref().filter(|active| active.newest_time >= time && !active.times.is_empty())?;
+    let (from, end) = between(&active.times, time, active.end);
+    Some(Stretch { file: active.file.clone(), from, end })
+}
+
 /// The last mark before which everything is older, and where the next one stands.
-pub(crate) fn between(marks: &[TimeMark], time: Timestamp, end: u64) -> (TimeMark, u64) {
+fn between(marks: &[TimeMark], time: Timestamp, end: u64) -> (TimeMark, u64) {
     let next = marks.partition_point(|mark| mark.before < time).max(1);
     let end = marks.get(next).map_or(end, |mark| u64::from(mark.offset));
     (marks[next - 1], end)

@@ -77,6 +77,11 @@ impl Topics {
         self.states.get_mut(id as usize)?.as_deref_mut()
     }
 
+    pub(crate) fn find_text(&self, name: &str) -> Option<(TopicId, &TopicState)> {
+        let id = *self.by_name.get(name)?;
+        Some((id, self.get(id)?))
+    }
+
     pub(crate) fn find(&self, name: &Topic) -> Option<(TopicId, &TopicState)> {
         let id = self.id(name)?;
         Some((id, self.get(id)?))

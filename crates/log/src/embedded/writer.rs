@@ -4,7 +4,7 @@
 use std::io;
 use std::sync::Arc;
 
-use super::active::{Active, KeyMark, Posting};
+use super::active::KeyMark;
 use super::chain_file::ChainFile;
 use super::folder::Folder;
 use super::group::{Answer, Block, Group, Member};
@@ -13,9 +13,9 @@ use super::index::{Chain, Indexed};
 use super::queue::Request;
 use super::scan::Seal;
 use super::shared::Shared;
+use crate::format::footer::Posting;
 use crate::format::group::GroupHeader;
 use crate::format::manifest::Manifest;
-use crate::format::segment::{self, HEAD_BYTES, SegmentHead};
 use crate::{AppendError, Class, Classes, Durable, Health};
 
 /// The writer's own state; nobody else sees it.
@@ -37,7 +37,7 @@ pub(crate) struct Writer {
 }
 
 /// Why a group was not stored.
-enum Failure {
+pub(crate) enum Failure {
     /// No space, and nothing is left of it.
     Full,
     /// The storage failed; what is on disk is unknown.
@@ -132,6 +132,11 @@ impl Writer {
         }
         for (block, start) in group.blocks.iter().zip(&starts) {
             if let Some(file) = self.files[block.slot].as_mut() {
+                file.group = GroupHeader::read(
+                    &block.bytes[group.headroom - header_bytes..],
+                    self.seal.checksum,
+                    self.seal.epoch,
+                );
                 file.end = start + (block.bytes.len() - group.headroom) as u64;
             }
         }
@@ -185,54 +190,6 @@ impl Writer {
         }
     }
 
-    /// Sees to it that the block's chain has a file with room for it.
-    fn make_room(&mut self, block: &Block) -> Result<(), Failure> {
-        if self.files[block.slot].is_none() {
-            self.start_segment(block.slot)?;
-        }
-        let step = EXTEND_BYTES.min(self.segment_bytes);
-        let Some(file) = self.files[block.slot].as_mut() else { return Err(Failure::Full) };
-        match file.reserve(block.bytes.len(), step) {
-            Ok(()) => Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::StorageFull => Err(Failure::Full),
-            Err(error) => Err(failed("extend", &file.name, &error)),
-        }
-    }
-
-    /// Creates the next file of a chain; it is durable, with its name, before it takes anything.
-    fn start_segment(&mut self, slot: usize) -> Result<(), Failure> {
-        let chain = self.chain_id(slot);
-        self.list_chain(slot, chain)?;
-        let (base, created) = (self.next - 1, self.shared.clock.now());
-        let name = segment::file_name(chain, base);
-        let path = self.folder.path.join(&name);
-        let head = SegmentHead { chain, base, created }.encode(self.seal.checksum, self.seal.epoch);
-        let create = || {
-            let file = self.folder.create_anew(&path)?;
-            file.write_all_at(&head, 0)?;
-            file.sync()?;
-            self.folder.disk.sync_dir(&self.folder.path)?;
-            Ok(file)
-        };
-        let file = create().map_err(|error| full_or_failed("create", &name, &error))?;
-        let end = HEAD_BYTES as u64;
-        self.shared.index_mut().chains[slot].active = Some(Active::new(file.clone(), base, created, end));
-        self.files[slot] = Some(ChainFile { file, name, end, allocated: end });
-        Ok(())
-    }
-
-    /// Writes a new chain into the manifest before its first file.
-    fn list_chain(&mut self, slot: usize, chain: u16) -> Result<(), Failure> {
-        if self.manifest.chains.iter().any(|(id, _)| *id == chain) {
-            return Ok(());
-        }
-        let mut manifest = self.manifest.clone();
-        manifest.chains.push((chain, self.shared.index().chains[slot].identity.clone()));
-        self.folder.save_manifest(&manifest).map_err(|error| full_or_failed("replace", "manifest", &error))?;
-        self.manifest = manifest;
-        Ok(())
-    }
-
     /// After a write found no space although room was made: takes back what was written, or stops.
     fn roll_back(&self, written: &[Block], header_bytes: usize, error: &io::Error) -> Failure {
         if error.kind() != io::ErrorKind::StorageFull {
@@ -266,12 +223,12 @@ impl Writer {
             return slot;
         }
         let id = index.chains.iter().map(|chain| chain.id + 1).max().unwrap_or(0);
-        index.chains.push(Chain { id, identity: identity.into(), active: None });
+        index.chains.push(Chain { id, identity: identity.into(), sealed: Vec::new(), active: None });
         self.files.push(None);
         index.chains.len() - 1
     }
 
-    fn chain_id(&self, slot: usize) -> u16 {
+    pub(crate) fn chain_id(&self, slot: usize) -> u16 {
         self.shared.index().chains[slot].id
     }
 }
@@ -291,16 +248,13 @@ fn file_of(files: &[Option<ChainFile>], slot: usize) -> &ChainFile {
     files[slot].as_ref().expect("room was made in every chain of the group")
 }
 
-fn failed(what: &str, name: &str, error: &io::Error) -> Failure {
+pub(crate) fn failed(what: &str, name: &str, error: &io::Error) -> Failure {
     Failure::Failed(format!("{what} {name}: {error}"))
 }
 
-fn full_or_failed(what: &str, name: &str, error: &io::Error) -> Failure {
+pub(crate) fn full_or_failed(what: &str, name: &str, error: &io::Error) -> Failure {
     match error.kind() {
         io::ErrorKind::StorageFull => Failure::Full,
         _ => failed(what, name, error),
     }
 }
-
-/// Files grow by this many zeros at a time.
-const EXTEND_BYTES: u64 = 1 << 20;

@@ -44,6 +44,11 @@ impl GroupHeader {
 
     /// Writes it over the start of `block`, which has room for it.
     pub(crate) fn write(&self, block: &mut [u8], checksum: Checksum, epoch: u32) {
+        let header = self.encode(checksum, epoch);
+        block[..header.len()].copy_from_slice(&header);
+    }
+
+    pub(crate) fn encode(&self, checksum: Checksum, epoch: u32) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.bytes());
         out.extend(self.block_bytes.to_le_bytes());
         out.extend([0; 4]);
@@ -58,7 +63,7 @@ impl GroupHeader {
         }
         let sum = checksum.of(&[&out[..4], &out[8..]]);
         out[4..8].copy_from_slice(&sum.to_le_bytes());
-        block[..out.len()].copy_from_slice(&out);
+        out
     }
 
     /// Reads one from the start of `bytes`; `None` unless it is whole and its checksum holds.

@@ -3,6 +3,7 @@
 //! Numbers are little endian. Every checksum is a CRC-32 that starts from the log's epoch and a secret
 //! salt, so bytes of another log, or text that a publisher made up, never pass for a record.
 
+pub(crate) mod footer;
 pub(crate) mod group;
 pub(crate) mod manifest;
 pub(crate) mod record;

@@ -6,8 +6,9 @@
 //! 12  u32  epoch
 //! 16  u16  chain
 //! 18  u64  base: every record has a higher sequence number
-//! 26  u64  time of creation, microseconds since the Unix epoch
-//! 34  u32  checksum over everything before
+//! 26  u64  newest record of the chain when the segment was made
+//! 34  u64  time of creation, microseconds since the Unix epoch
+//! 42  u32  checksum over everything before
 //! ```
 //!
 //! The file is called `<chain>-<base>.seg`, both in hex of fixed width.
@@ -20,11 +21,13 @@ use crate::Timestamp;
 pub(crate) struct SegmentHead {
     pub(crate) chain: u16,
     pub(crate) base: u64,
+    /// Newest record of the chain before; 0 for none.
+    pub(crate) before: u64,
     pub(crate) created: Timestamp,
 }
 
 /// Bytes of the head.
-pub(crate) const HEAD_BYTES: usize = 38;
+pub(crate) const HEAD_BYTES: usize = 46;
 const MAGIC: &[u8; 8] = b"HWSEG\0\0\n";
 
 impl SegmentHead {
@@ -34,6 +37,7 @@ impl SegmentHead {
         out.extend(epoch.to_le_bytes());
         out.extend(self.chain.to_le_bytes());
         out.extend(self.base.to_le_bytes());
+        out.extend(self.before.to_le_bytes());
         out.extend(self.created.to_le_bytes());
         out.extend(checksum.of(&[&out]).to_le_bytes());
         out
@@ -44,7 +48,7 @@ impl SegmentHead {
         if input.take(8)? != MAGIC || input.u32()? != VERSION || input.u32()? != epoch {
             return None;
         }
-        let head = Self { chain: input.u16()?, base: input.u64()?, created: input.u64()? };
+        let head = Self { chain: input.u16()?, base: input.u64()?, before: input.u64()?, created: input.u64()? };
         let whole = input.u32()? == checksum.of(&[bytes.get(..HEAD_BYTES - 4)?]);
         whole.then_some(head)
     }
@@ -69,7 +73,7 @@ mod tests {
     #[test]
     fn heads_and_names_round_trip() {
         let checksum = Checksum::new(1, 2);
-        let head = SegmentHead { chain: 3, base: 1 << 40, created: 9 };
+        let head = SegmentHead { chain: 3, base: 1 << 40, before: 8, created: 9 };
         let mut bytes = head.encode(checksum, 1);
         assert_eq!(bytes.len(), HEAD_BYTES);
         assert_eq!(SegmentHead::decode(&bytes, checksum, 1), Some(head));

@@ -5,6 +5,7 @@
 mod basics;
 #[path = "../common/mod.rs"]
 mod common;
+mod segments;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,0 +1,115 @@
+//! Where the events of one topic are: taken from the index under its lock, looked up in the files without it.
+
+use std::sync::Arc;
+
+use super::index::Index;
+use super::scan::Seal;
+use super::sealed::Sealed;
+use super::shared::Shared;
+use super::topics::TopicId;
+use crate::disk::File;
+use crate::format::footer::Posting;
+use crate::{ReadError, Topic, TopicInfo};
+
+/// The segments that have live events of a topic.
+pub(crate) struct Places {
+    id: TopicId,
+    floor: u64,
+    sealed: Vec<Arc<Sealed>>,
+    /// Events in active segments, by number.
+    active: Vec<(Posting, Arc<dyn File>)>,
+    info: TopicInfo,
+}
+
+impl Index {
+    /// `None` for a topic that has nothing to show.
+    pub(crate) fn places(&self, id: TopicId) -> Option<Places> {
+        let state = self.topics.get(id).filter(|state| state.exists())?;
+        let sealed = self.chains.iter().flat_map(|chain| &chain.sealed);
+        let sealed = sealed.filter(|sealed| sealed.last > state.floor && sealed.has(id)).cloned().collect();
+        let mut active = Vec::new();
+        for segment in self.chains.iter().filter_map(|chain| chain.active.as_ref()) {
+            let found = segment.of_topic(id, state.floor).into_iter();
+            active.extend(found.map(|posting| (posting, segment.file.clone())));
+        }
+        active.sort_by_key(|(posting, _)| posting.seq);
+        let info = TopicInfo {
+            topic: state.name.clone(),
+            first: 0,
+            last: state.last,
+            last_time: state.last_time,
+            events: state.events,
+            bytes: state.bytes,
+            end: state.end,
+        };
+        Some(Places { id, floor: state.floor, sealed, active, info })
+    }
+}
+
+impl Places {
+    /// The number of the first live event above a place.
+    pub(crate) fn first_above(&self, after: u64, seal: Seal) -> Result<Option<u64>, ReadError> {
+        let after = after.max(self.floor);
+        let mut first = self.active.iter().map(|(posting, _)| posting.seq).find(|seq| *seq > after);
+        for sealed in &self.sealed {
+            if sealed.last <= after || first.is_some_and(|first| sealed.first > first) {
+                continue;
+            }
+            let Some(entry) = sealed.entry(self.id)?.filter(|entry| entry.last > after) else { continue };
+            let found = if entry.first > after {
+                Some(entry.first)
+            } else {
+                sealed.postings(self.id, after, seal)?.first().map(|posting| posting.seq)
+            };
+            first = first.into_iter().chain(found).min();
+        }
+        Ok(first)
+    }
+
+    /// All live events in order.
+    pub(crate) fn postings(&self, seal: Seal) -> Result<Vec<Posting>, ReadError> {
+        let mut all: Vec<_> = self.active.iter().map(|(posting, _)| *posting).collect();
+        for sealed in &self.sealed {
+            all.extend(sealed.postings(self.id, self.floor, seal)?);
+        }
+        all.sort_unstable_by_key(|posting| posting.seq);
+        Ok(all)
+    }
+
+    /// File, offset and length of a live event.
+    pub(crate) fn locate(&self, seq: u64, seal: Seal) -> Result<Option<(Arc<dyn File>, Posting)>, ReadError> {
+        if let Some((posting, file)) = self.active.iter().find(|(posting, _)| posting.seq == seq) {
+            return Ok(Some((file.clone(), *posting)));
+        }
+        for sealed in self.sealed.iter().filter(|sealed| sealed.first <= seq && seq <= sealed.last) {
+            if let Some(posting) = sealed.postings(self.id, seq - 1, seal)?.first().filter(|found| found.seq == seq) {
+                return Ok(Some((sealed.file.clone(), *posting)));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl Shared {
+    /// What is known of a topic. A segment that cannot be read leaves `first` at the floor: the reader says what is wrong.
+    pub(crate) fn info(&self, places: Places) -> TopicInfo {
+        let first = places.first_above(0, self.seal).ok().flatten();
+        TopicInfo { first: first.unwrap_or(places.floor + 1), ..places.info }
+    }
+
+    pub(crate) fn topic(&self, topic: &Topic) -> Option<TopicInfo> {
+        let places = {
+            let index = self.index();
+            index.places(index.topics.id(topic)?)?
+        };
+        Some(self.info(places))
+    }
+
+    pub(crate) fn topics(&self, prefix: &str, after: Option<&str>, limit: usize) -> Vec<TopicInfo> {
+        let places: Vec<_> = {
+            let index = self.index();
+            index.topics.from(prefix, after).filter_map(|id| index.places(id)).take(limit).collect()
+        };
+        places.into_iter().map(|places| self.info(places)).collect()
+    }
+}
