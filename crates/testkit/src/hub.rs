@@ -12,6 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use crate::binary;
+use crate::client::Client;
 use crate::wait::until;
 
 /// What a hub is started with.
@@ -98,6 +99,11 @@ impl Hub {
     /// Where it listens; the same after every restart.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// A client of it.
+    pub fn client(&self) -> Client {
+        Client::new(self.address)
     }
 
     /// Where its log lies.
