@@ -2,10 +2,10 @@
 //!
 //! Three layers, each over the one before: the file `headwater.toml`, variables that begin with `HEADWATER_`, flags.
 //! [`Sources`] names them, [`load`] reads and checks them all and returns [`Settings`], in which nothing is optional
-//! and nothing can be wrong. [`keys`] is the table of every key. What cannot be used is refused with one sentence that
+//! and nothing can be wrong. [`keys()`] is the table of every key. What cannot be used is refused with one sentence that
 //! says where it stands and how to put it right ([`ConfigError`]).
 //!
-//! The way of a value: text → [`layers`](self) (merged, with places) → `shape` (known keys, right kinds) → `written`
+//! The way of a value: text → `layers` (merged, with places) → `shape` (known keys, right kinds) → `written`
 //! (read) → `meaning` (ranges and combinations).
 
 mod describe;
