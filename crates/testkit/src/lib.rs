@@ -5,7 +5,8 @@
 //! * [`Client`] makes requests; a [`Connection`] is one socket, for those who want to write and read it in pieces, or
 //!   to break it. [`Request`] and [`Answer`] are exactly what is written and what came.
 //! * [`peer`] is for tests in which the hub dies: its connections return errors, over any kind of socket. [`Figures`]
-//!   and [`Process`] look at the hub from outside, [`SmallDisk`] is a disk to be filled.
+//!   and [`Process`] look at the hub from outside, [`SmallDisk`] is a disk to be filled, and [`load`] is a load that can
+//!   tell afterwards whether all was right.
 //! * [`Sse`] and [`Lines`] read streams, over HTTP/1 or [`Http2`]; [`Event`] is what they see.
 //!
 //! Nothing here sleeps for a fixed time: whatever a test waits for is a condition with [`PATIENCE`] as its bound, and
@@ -24,6 +25,7 @@ mod figures;
 mod http2;
 mod hub;
 mod lines;
+pub mod load;
 mod local;
 pub mod peer;
 mod process;

@@ -5,13 +5,14 @@ use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use headwater_testkit::PATIENCE;
-use headwater_testkit::peer::{Connection, Received};
+use crate::PATIENCE;
+use crate::peer::{Connection, Received};
 
-use crate::history::{History, MARKER};
+use super::{History, MARKER};
 
 /// One reader, before or while it reads.
-pub(crate) struct Reader {
+#[derive(Debug)]
+pub struct Reader {
     address: SocketAddr,
     topics: &'static [&'static str],
     polls: bool,
@@ -20,11 +21,15 @@ pub(crate) struct Reader {
     seen: Vec<Received>,
     /// Connections that gave it something new.
     connections: usize,
+    /// Streams that ended in the middle of a block.
+    torn: usize,
+    /// Streams that ended with the hub's word for it.
+    closed: usize,
 }
 
 impl Reader {
     /// One of every kind.
-    pub(crate) fn kinds(address: SocketAddr) -> Vec<Self> {
+    pub fn kinds(address: SocketAddr) -> Vec<Self> {
         let kinds: [(&'static [&'static str], bool); 5] = [
             (&["**"], false),
             (&["orders/*", "prices/0", MARKER], false),
@@ -32,12 +37,24 @@ impl Reader {
             (&["orders/**", "prices/**", MARKER], true),
             (&["orders/1", MARKER], true),
         ];
-        let reader = |(topics, polls)| Self { address, topics, polls, cursor: None, seen: Vec::new(), connections: 0 };
+        let reader = |(topics, polls)| Self {
+            address,
+            topics,
+            polls,
+            cursor: None,
+            seen: Vec::new(),
+            connections: 0,
+            torn: 0,
+            closed: 0,
+        };
         kinds.map(reader).into()
     }
 
     /// Reads until the marker.
-    pub(crate) fn run(mut self) -> Self {
+    ///
+    /// # Panics
+    /// When it gets nothing any more, or a gap.
+    pub fn run(mut self) -> Self {
         let mut alive = Instant::now();
         while !self.seen.last().is_some_and(|event| event.topic == MARKER) {
             let before = self.seen.len();
@@ -53,7 +70,10 @@ impl Reader {
     }
 
     /// What it saw is the log, as far as its topics go: every event once, in order, and nothing a kill took back.
-    pub(crate) fn check(self, history: &History) {
+    ///
+    /// # Panics
+    /// When it is not.
+    pub fn check(&self, history: &History) {
         let mine = history.log.iter().filter(|event| self.wants(&event.topic));
         let mut seen = self.seen.iter();
         for (n, expected) in mine.enumerate() {
@@ -62,6 +82,16 @@ impl Reader {
         }
         assert_eq!(seen.as_slice().len(), 1, "the reader of {:?} saw more than there is", self.topics);
         println!("{:?}: {} events on {} connections", self.topics, self.seen.len(), self.connections);
+    }
+
+    /// Streams that ended in the middle of a block.
+    pub fn torn(&self) -> usize {
+        self.torn
+    }
+
+    /// Streams that ended with the hub's word for it.
+    pub fn closed(&self) -> usize {
+        self.closed
     }
 
     fn wants(&self, topic: &str) -> bool {
@@ -83,12 +113,17 @@ impl Reader {
         assert_eq!(stream.head.status, 200);
         // An end of any kind is no more than an end: it comes from a kill.
         while let Ok(Some(event)) = stream.events.next() {
+            if event.event == "headwater.closing" {
+                self.closed += 1;
+                continue;
+            }
             self.take(event);
             if self.seen.last().is_some_and(|event| event.topic == MARKER) {
                 break;
             }
             stream.events.forget_bytes();
         }
+        self.torn += usize::from(stream.events.torn());
         // An id-only block moves the cursor, too.
         if !stream.events.cursor().is_empty() {
             self.cursor = Some(stream.events.cursor().to_owned());
@@ -101,6 +136,9 @@ impl Reader {
         let target = format!("/v1/events{}&wait=2{}", self.query(), cursor.collect::<String>());
         let mut connection = Connection::open(self.address)?;
         let answer = connection.request("GET", &target, &[("accept", "application/json")], b"")?;
+        if answer.status() == 503 {
+            return Err(io::Error::other("the hub stops"));
+        }
         assert_eq!(answer.status(), 200, "{answer:?}");
         let answer = answer.json();
         assert!(answer["gap"].is_null(), "{:?} have a gap: {}", self.topics, answer["gap"]);

@@ -6,14 +6,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use headwater_testkit::PATIENCE;
-use headwater_testkit::peer::{Connection, Response};
+use crate::PATIENCE;
+use crate::peer::{Connection, Response};
 use serde_json::json;
 
-use crate::history::Batch;
+use super::Batch;
 
 /// One publisher. It sends one request after the other, each with events unlike all others.
-pub(crate) struct Publisher {
+#[derive(Debug)]
+pub struct Publisher {
     number: usize,
     address: SocketAddr,
     random: fastrand::Rng,
@@ -23,12 +24,17 @@ pub(crate) struct Publisher {
 }
 
 impl Publisher {
-    pub(crate) fn new(number: usize, address: SocketAddr, random: fastrand::Rng) -> Self {
+    /// The publisher with this number. Those with even numbers insist, with idempotency keys, until they know that an
+    /// event is stored; the others take what comes.
+    pub fn new(number: usize, address: SocketAddr, random: fastrand::Rng) -> Self {
         Self { number, address, random, connection: None, made: 0 }
     }
 
     /// Publishes until told to stop, at most `rate` events a second.
-    pub(crate) fn run(mut self, rate: f64, stop: &AtomicBool) -> Vec<Batch> {
+    ///
+    /// # Panics
+    /// When the hub refuses an event, or is gone for good.
+    pub fn run(mut self, rate: f64, stop: &AtomicBool) -> Vec<Batch> {
         let mut batches = Vec::new();
         let mut due = Instant::now();
         while !stop.load(Ordering::Relaxed) {
@@ -38,7 +44,6 @@ impl Publisher {
             };
             due = due.max(Instant::now() - Duration::from_millis(100));
             due += Duration::from_secs_f64(batch.events.len() as f64 / rate);
-            // Every other one insists, with an idempotency key, until it knows; the rest take what comes.
             let key = (self.number % 2 == 0).then(|| batch.events[0].1.lines().next().unwrap().to_owned());
             batch.ids = self.send(&batch, key.as_deref());
             batches.push(batch);
@@ -64,10 +69,15 @@ impl Publisher {
         let deadline = Instant::now() + PATIENCE;
         loop {
             match self.exchange(batch, key) {
+                // Stopping: as if it were not there.
+                Ok(answer) if answer.status() == 503 => self.connection = None,
                 Ok(answer) => return Some(ids(&answer)),
-                Err(_) if key.is_some() => assert!(Instant::now() < deadline, "the hub is gone for good"),
-                Err(_) => return None,
+                Err(_) => {}
             }
+            if key.is_none() {
+                return None;
+            }
+            assert!(Instant::now() < deadline, "the hub is gone for good");
         }
     }
 

@@ -1,33 +1,58 @@
 //! What was published, what was acknowledged, what the log holds, and whether they agree.
 
 use std::collections::{HashMap, HashSet};
+use std::net::SocketAddr;
 
-use headwater_testkit::peer::Received;
+use crate::peer::{Connection, Received};
 
 /// The topic of the event that ends a run.
-pub(crate) const MARKER: &str = "marker/end";
+pub const MARKER: &str = "marker/end";
 
 /// One publish request.
-pub(crate) struct Batch {
+#[derive(Debug)]
+pub struct Batch {
     /// Who sent it.
-    pub(crate) publisher: usize,
+    pub publisher: usize,
     /// Topic and data of each event; data is unlike that of any other event.
-    pub(crate) events: Vec<(String, String)>,
+    pub events: Vec<(String, String)>,
     /// The ids of the answer; none when the outcome is not known.
-    pub(crate) ids: Option<Vec<String>>,
+    pub ids: Option<Vec<String>>,
 }
 
 /// Everything known at the end of a run.
-pub(crate) struct History {
+#[derive(Debug)]
+pub struct History {
     /// The events that can be read, in order.
-    pub(crate) log: Vec<Received>,
+    pub log: Vec<Received>,
     /// All requests; those of one publisher in the order it sent them, one after the other.
-    pub(crate) batches: Vec<Batch>,
+    pub batches: Vec<Batch>,
 }
 
 impl History {
-    /// Holds the log against the requests.
-    pub(crate) fn check(&self) {
+    /// Ends a run: publishes the marker, by which readers know that nothing follows, and reads the whole log.
+    ///
+    /// # Panics
+    /// When the hub does not answer.
+    pub fn close(address: SocketAddr, batches: Vec<Batch>) -> Self {
+        assert_eq!(Connection::open(address).unwrap().publish(MARKER, "over").unwrap().status(), 201);
+        let mut stream = Connection::open(address).unwrap().subscribe("?topic=**&since=earliest", &[]).unwrap();
+        let mut log = Vec::new();
+        loop {
+            let event = stream.events.expect();
+            stream.events.forget_bytes();
+            if event.topic == MARKER {
+                return Self { log, batches };
+            }
+            log.push(event);
+        }
+    }
+
+    /// Holds the log against the requests: nothing acknowledged is missing, nothing stands twice, ids grow and were
+    /// not given anew, the requests of one publisher stand in their order, and a batch stands whole or not at all.
+    ///
+    /// # Panics
+    /// When they disagree.
+    pub fn check(&self) {
         self.check_ids();
         let place: HashMap<&str, usize> =
             self.log.iter().enumerate().map(|(place, event)| (event.data.as_str(), place)).collect();
@@ -55,7 +80,10 @@ impl History {
                 assert!(before < Some(place), "{data} is in the log before what its publisher sent before it");
             }
         }
-        assert!(self.log.iter().all(|event| known.contains(event.data.as_str())), "the log holds what nobody published");
+        assert!(
+            self.log.iter().all(|event| known.contains(event.data.as_str())),
+            "the log holds what nobody published"
+        );
         let acknowledged = self.batches.iter().filter(|batch| batch.ids.is_some()).count();
         println!("{} requests, {acknowledged} acknowledged, {unanswered} left no trace", self.batches.len());
         assert!(acknowledged > 0);

@@ -5,21 +5,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod history;
-mod publisher;
-mod reader;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use headwater_testkit::Hub;
-use headwater_testkit::peer::{Connection, Received};
-
-use history::{History, MARKER};
-use publisher::Publisher;
-use reader::Reader;
+use headwater_testkit::load::{History, Publisher, Reader};
+use headwater_testkit::peer::Connection;
 
 /// Small segments, so that kills also hit the change from one file to the next, and two classes, so that a batch
 /// touches two chains of files.
@@ -76,11 +69,7 @@ fn r1_kills_lose_reorder_and_repeat_nothing() {
     pass(Duration::from_millis(200));
     stop.store(true, Ordering::Relaxed);
     let batches = publishers.into_iter().flat_map(|publisher| publisher.join().unwrap()).collect();
-    Connection::open(address).unwrap().publish(MARKER, "over").unwrap();
-
-    let log = everything(&hub);
-    println!("{} events", log.len());
-    let history = History { log, batches };
+    let history = History::close(address, batches);
     history.check();
     for reader in readers {
         reader.join().unwrap().check(&history);
@@ -107,21 +96,6 @@ fn idg_04_ids_of_events_lost_with_memory_are_not_used_again() {
         }
         hub.kill();
         hub.restart();
-    }
-}
-
-/// The whole log, in the order in which it is delivered.
-fn everything(hub: &Hub) -> Vec<Received> {
-    let mut stream =
-        Connection::open(hub.address()).unwrap().subscribe("?topic=**&since=earliest", &[]).unwrap();
-    let mut log = Vec::new();
-    loop {
-        let event = stream.events.expect();
-        stream.events.forget_bytes();
-        if event.topic == MARKER {
-            return log;
-        }
-        log.push(event);
     }
 }
 
