@@ -22,6 +22,11 @@ impl Index {
 
     /// The newest selected event above `after` that was removed since `since` floors had risen; 0 counts all.
     pub(crate) fn removed(&self, selection: &Selection, after: u64, since: u64) -> Option<u64> {
+        let lost = (since == 0 && self.may_have_lost(selection, after)).then_some(self.volatile.lost);
+        lost.max(self.trimmed(selection, after, since))
+    }
+
+    fn trimmed(&self, selection: &Selection, after: u64, since: u64) -> Option<u64> {
         if after >= self.topics.newest_trimmed() || since == self.topics.trims() {
             return None;
         }

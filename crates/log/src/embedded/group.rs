@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::writer::VOLATILE;
 use crate::format::Checksum;
 use crate::format::record::Record;
 use crate::{AppendDone, AppendError, DeleteDone, NewEvent, Receipt, StoredEvent, Timestamp, Topic};
@@ -49,8 +50,18 @@ pub(crate) struct Place {
 
 /// One numbered thing.
 pub(crate) enum Member {
-    Event { event: Arc<StoredEvent>, place: Place, counted: u64, key: Option<u64> },
-    Deletion { topic: Topic, seq: u64, place: Place },
+    Event {
+        event: Arc<StoredEvent>,
+        place: Place,
+        counted: u64,
+        /// Hash of the idempotency key, and the key itself where the record does not have it.
+        key: Option<(u64, Option<Box<str>>)>,
+    },
+    Deletion {
+        topic: Topic,
+        seq: u64,
+        place: Place,
+    },
 }
 
 /// An answer that waits for the group.
@@ -103,6 +114,21 @@ impl Group {
         })
     }
 
+    /// Whether the group puts something of a topic on disk.
+    pub(crate) fn has_stored(&self, topic: &Topic) -> bool {
+        self.members.iter().any(|member| match member {
+            Member::Event { event, place, .. } => event.topic == *topic && place.slot != VOLATILE,
+            Member::Deletion { .. } => false,
+        })
+    }
+
+    /// Whether the group has something that is only in memory.
+    pub(crate) fn is_volatile(&self) -> bool {
+        self.members.iter().any(|member| match member {
+            Member::Event { place, .. } | Member::Deletion { place, .. } => place.slot == VOLATILE,
+        })
+    }
+
     /// What the group has under a hash.
     pub(crate) fn key(&self, hash: u64) -> Option<(&Topic, &str, u64)> {
         self.keys.get(&hash).map(|(topic, key, seq)| (topic, &**key, *seq))
@@ -117,9 +143,11 @@ impl Group {
         if event.end.is_some() {
             self.finished.insert(event.topic.clone(), true);
         }
-        if let (Some(hash), Some(key)) = (hash, event.idempotency_key) {
-            self.keys.insert(hash, (event.topic.clone(), key, seq));
+        let key = hash.zip(event.idempotency_key);
+        if let Some((hash, key)) = &key {
+            self.keys.insert(*hash, (event.topic.clone(), key.clone(), seq));
         }
+        let key = key.map(|(hash, key)| (hash, (slot == VOLATILE).then_some(key)));
         let event = Arc::new(StoredEvent {
             seq,
             time: self.time,
@@ -129,7 +157,7 @@ impl Group {
             data: event.data,
             end: event.end,
         });
-        self.members.push(Member::Event { event, place, counted, key: hash });
+        self.members.push(Member::Event { event, place, counted, key });
         seq
     }
 
@@ -149,6 +177,9 @@ impl Group {
     }
 
     fn write(&mut self, slot: usize, record: &Record<'_>) -> Place {
+        if slot == VOLATILE {
+            return Place { slot, offset: 0, length: 0 };
+        }
         let index = match self.blocks.iter().position(|block| block.slot == slot) {
             Some(index) => index,
             None => {

@@ -1,11 +1,14 @@
 //! What can be read: the topics, and where every chain keeps their events. Changed by the writer when a
 //! group is durable and by retention; read by everyone.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::active::Active;
 use super::sealed::Sealed;
+use super::settle::Loss;
 use super::topics::{TopicId, Topics};
+use super::volatile::Volatile;
 use crate::format::footer::{Posting, TopicEntry};
 use crate::{Classes, EndReason, Timestamp, Topic, Usage};
 
@@ -19,6 +22,10 @@ pub(crate) struct Index {
     pub(crate) head: u64,
     /// Events that can be read.
     pub(crate) events: u64,
+    /// Topics that have more than their limits allow.
+    pub(crate) over: BTreeSet<TopicId>,
+    /// Events that are only in memory.
+    pub(crate) volatile: Volatile,
 }
 
 /// One chain of segments.
@@ -43,7 +50,15 @@ pub(crate) struct Indexed<'a> {
 
 impl Index {
     pub(crate) fn new(classes: Arc<Classes>) -> Self {
-        Self { topics: Topics::default(), chains: Vec::new(), classes, head: 0, events: 0 }
+        Self {
+            topics: Topics::default(),
+            chains: Vec::new(),
+            classes,
+            head: 0,
+            events: 0,
+            over: BTreeSet::new(),
+            volatile: Volatile::default(),
+        }
     }
 
     /// Adds an event of the active segment of a chain.
@@ -66,6 +81,7 @@ impl Index {
             state.bytes += entry.bytes;
             self.events += entry.events;
         }
+        self.note_excess(id);
         id
     }
 
@@ -78,7 +94,7 @@ impl Index {
     /// Adds the record of a deletion to an active segment.
     pub(crate) fn note_deletion(&mut self, slot: usize, topic: &Topic, seq: u64) -> TopicId {
         let id = self.topics.intern(topic, &self.classes);
-        if let Some(active) = &mut self.chains[slot].active {
+        if let Some(active) = self.chains.get_mut(slot).and_then(|chain| chain.active.as_mut()) {
             active.delete(id, seq);
         }
         id
@@ -87,18 +103,20 @@ impl Index {
     /// Takes away every event of a topic, for a deletion with this number.
     fn remove_all(&mut self, id: TopicId, seq: u64) {
         let Some(state) = self.topics.get_mut(id) else { return };
-        let (events, bytes, last) = (state.events, state.bytes, state.last);
+        let loss = Loss { events: state.events, bytes: state.bytes, floor: state.last };
         state.deleted = seq;
-        self.take_off(id, events, bytes, last);
+        self.take_off(id, loss);
+        self.over.remove(&id);
     }
 
-    /// Takes events off a topic, up to `floor`, which is the number of the newest of them.
-    pub(crate) fn take_off(&mut self, id: TopicId, events: u64, bytes: u64, floor: u64) {
-        self.topics.raise_floor(id, floor);
+    /// Takes events off a topic, all up to the floor.
+    pub(crate) fn take_off(&mut self, id: TopicId, loss: Loss) {
+        self.topics.raise_floor(id, loss.floor);
+        self.volatile.drop_upto(id, loss.floor);
         let Some(state) = self.topics.get_mut(id) else { return };
-        state.events -= events.min(state.events);
-        state.bytes -= bytes.min(state.bytes);
-        self.events -= events.min(self.events);
+        state.events -= loss.events.min(state.events);
+        state.bytes -= loss.bytes.min(state.bytes);
+        self.events -= loss.events.min(self.events);
     }
 
     /// The place before the oldest record.
@@ -108,12 +126,15 @@ impl Index {
             (None, Some(active)) if !active.is_empty() => Some(active.first - 1),
             (None, _) => None,
         };
-        self.chains.iter().filter_map(first).min().unwrap_or(self.head)
+        let volatile = self.volatile.first().map(|first| first - 1);
+        self.chains.iter().filter_map(first).chain(volatile).min().unwrap_or(self.head)
     }
 
     pub(crate) fn set_classes(&mut self, classes: Classes) {
         self.topics.reclassify(&classes);
         self.classes = Arc::new(classes);
+        let all: Vec<_> = self.topics.iter().map(|(id, _)| id).collect();
+        all.into_iter().for_each(|id| self.note_excess(id));
     }
 
     pub(crate) fn usage(&self) -> Usage {
@@ -123,7 +144,7 @@ impl Index {
         Usage { bytes, events: self.events, topics: self.topics.len() as u64, segments }
     }
 
-    fn count(&mut self, id: TopicId, event: Indexed<'_>) {
+    pub(crate) fn count(&mut self, id: TopicId, event: Indexed<'_>) {
         let Some(state) = self.topics.get_mut(id) else { return };
         if event.posting.seq > state.last {
             state.last = event.posting.seq;
@@ -135,5 +156,6 @@ impl Index {
             state.bytes += u64::from(event.posting.counted);
             self.events += 1;
         }
+        self.note_excess(id);
     }
 }

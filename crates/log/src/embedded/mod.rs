@@ -26,8 +26,10 @@ mod scan;
 mod seal;
 mod sealed;
 mod seek;
+mod settle;
 mod shared;
 mod topics;
+mod volatile;
 mod window;
 mod writer;
 
@@ -105,10 +107,12 @@ impl Engine for Embedded {
     }
 
     fn reader(&self, selection: Arc<Selection>, after: u64) -> Box<dyn Reader> {
+        self.shared.settle(Some(&selection));
         Box::new(LogReader::new(self.shared.clone(), selection, after))
     }
 
     fn gap(&self, selection: &Selection, after: u64) -> Option<u64> {
+        self.shared.settle(Some(selection));
         let removed = self.shared.index().removed(selection, after, 0)?;
         Some(self.shared.place_after(selection, after, removed))
     }
@@ -141,6 +145,7 @@ impl Engine for Embedded {
     }
 
     fn usage(&self) -> Usage {
+        self.shared.settle(None);
         self.shared.index().usage()
     }
 

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use super::index::Index;
 use super::scan::Seal;
 use super::sealed::Sealed;
+use super::settle::Loss;
 use super::shared::Shared;
 use super::topics::TopicId;
 use crate::disk::File;
-use crate::format::footer::Posting;
+use crate::format::footer::{Posting, TopicEntry};
 use crate::{ReadError, Topic, TopicInfo};
 
 /// The segments that have live events of a topic.
@@ -16,8 +17,8 @@ pub(crate) struct Places {
     id: TopicId,
     floor: u64,
     sealed: Vec<Arc<Sealed>>,
-    /// Events in active segments, by number.
-    active: Vec<(Posting, Arc<dyn File>)>,
+    /// Events in active segments, and in memory without a file, by number.
+    active: Vec<(Posting, Option<Arc<dyn File>>)>,
     info: TopicInfo,
 }
 
@@ -30,8 +31,9 @@ impl Index {
         let mut active = Vec::new();
         for segment in self.chains.iter().filter_map(|chain| chain.active.as_ref()) {
             let found = segment.of_topic(id, state.floor).into_iter();
-            active.extend(found.map(|posting| (posting, segment.file.clone())));
+            active.extend(found.map(|posting| (posting, Some(segment.file.clone()))));
         }
+        active.extend(self.volatile.postings(id, state.floor).map(|posting| (posting, None)));
         active.sort_by_key(|(posting, _)| posting.seq);
         let info = TopicInfo {
             topic: state.name.clone(),
@@ -47,6 +49,53 @@ impl Index {
 }
 
 impl Places {
+    pub(crate) fn floor(&self) -> u64 {
+        self.floor
+    }
+
+    /// Live events in active segments and in memory.
+    pub(crate) fn active(&self) -> impl Iterator<Item = Posting> {
+        self.active.iter().map(|(posting, _)| *posting)
+    }
+
+    /// What sealed segments have of the topic, when each has what comes after the one before: always, unless the topic
+    /// changed its class.
+    pub(crate) fn entries_in_order(&self) -> Result<Option<Vec<(&Sealed, TopicEntry)>>, ReadError> {
+        let mut entries = Vec::with_capacity(self.sealed.len());
+        for sealed in &self.sealed {
+            let entry = sealed.entry(self.id)?.filter(|entry| entry.last > self.floor);
+            entries.extend(entry.map(|entry| (&**sealed, entry)));
+        }
+        entries.sort_by_key(|(_, entry)| entry.first);
+        let apart = entries.windows(2).all(|pair| pair[0].1.last < pair[1].1.first);
+        let newest = entries.last().map_or(0, |(_, entry)| entry.last);
+        let ordered = apart && self.active.first().is_none_or(|(first, _)| newest < first.seq);
+        Ok(ordered.then_some(entries))
+    }
+
+    /// The live events up to a place.
+    pub(crate) fn upto(&self, floor: u64, seal: Seal) -> Result<Loss, ReadError> {
+        let mut loss = Loss::default();
+        for sealed in self.sealed.iter().filter(|sealed| sealed.first <= floor) {
+            let Some(entry) = sealed.entry(self.id)?.filter(|entry| entry.last > self.floor) else { continue };
+            if entry.first > self.floor && entry.last <= floor {
+                loss.events += entry.events;
+                loss.bytes += entry.bytes;
+                loss.floor = loss.floor.max(entry.last);
+                continue;
+            }
+            let list = sealed.postings(self.id, self.floor, seal)?;
+            let before = loss.floor;
+            list.iter().take_while(|posting| posting.seq <= floor).for_each(|posting| loss.add(posting));
+            loss.floor = loss.floor.max(before);
+        }
+        let before = loss.floor;
+        let active = self.active.iter().map(|(posting, _)| posting);
+        active.take_while(|posting| posting.seq <= floor).for_each(|posting| loss.add(posting));
+        loss.floor = loss.floor.max(before);
+        Ok(loss)
+    }
+
     /// The number of the first live event above a place.
     pub(crate) fn first_above(&self, after: u64, seal: Seal) -> Result<Option<u64>, ReadError> {
         let after = after.max(self.floor);
@@ -79,7 +128,7 @@ impl Places {
     /// File, offset and length of a live event.
     pub(crate) fn locate(&self, seq: u64, seal: Seal) -> Result<Option<(Arc<dyn File>, Posting)>, ReadError> {
         if let Some((posting, file)) = self.active.iter().find(|(posting, _)| posting.seq == seq) {
-            return Ok(Some((file.clone(), *posting)));
+            return Ok(file.clone().map(|file| (file, *posting)));
         }
         for sealed in self.sealed.iter().filter(|sealed| sealed.first <= seq && seq <= sealed.last) {
             if let Some(posting) = sealed.postings(self.id, seq - 1, seal)?.first().filter(|found| found.seq == seq) {
@@ -98,6 +147,7 @@ impl Shared {
     }
 
     pub(crate) fn topic(&self, topic: &Topic) -> Option<TopicInfo> {
+        self.settle_one(topic);
         let places = {
             let index = self.index();
             index.places(index.topics.id(topic)?)?
@@ -106,6 +156,7 @@ impl Shared {
     }
 
     pub(crate) fn topics(&self, prefix: &str, after: Option<&str>, limit: usize) -> Vec<TopicInfo> {
+        self.settle(None);
         let places: Vec<_> = {
             let index = self.index();
             index.topics.from(prefix, after).filter_map(|id| index.places(id)).take(limit).collect()

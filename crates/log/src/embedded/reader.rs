@@ -39,20 +39,24 @@ impl LogReader {
 
     /// Fills every cursor that has run dry and not seen the head.
     fn fill(&mut self, head: u64, max_events: usize, max_bytes: usize) -> Result<(), ReadError> {
-        let chains = self.shared.index().chains.len();
+        // The first cursor is for what is only in memory.
+        let chains = 1 + self.shared.index().chains.len();
         while self.cursors.len() < chains {
             self.cursors.push(Cursor { ready: VecDeque::new(), upto: self.after, plan: None });
         }
-        for slot in 0..self.cursors.len() {
-            if self.cursors[slot].ready.is_empty() && self.cursors[slot].upto < head {
-                self.fill_cursor(slot, head, max_events, max_bytes)?;
+        for at in 0..self.cursors.len() {
+            if self.cursors[at].ready.is_empty() && self.cursors[at].upto < head {
+                match at.checked_sub(1) {
+                    Some(slot) => self.fill_cursor(slot, head, max_events, max_bytes)?,
+                    None => self.fill_volatile(head, max_events),
+                }
             }
         }
         Ok(())
     }
 
     fn fill_cursor(&mut self, slot: usize, head: u64, max_events: usize, max_bytes: usize) -> Result<(), ReadError> {
-        let cursor = &mut self.cursors[slot];
+        let cursor = &mut self.cursors[slot + 1];
         while cursor.ready.is_empty() && cursor.upto < head {
             if let Some(plan) = &mut cursor.plan {
                 let events = plan.next(cursor.upto, max_events, max_bytes, &mut self.wants, &self.shared)?;
@@ -98,6 +102,17 @@ impl LogReader {
         Ok(())
     }
 
+    fn fill_volatile(&mut self, head: u64, max_events: usize) {
+        let (index, cursor) = (self.shared.index(), &mut self.cursors[0]);
+        let exact = self.selection.patterns().len() == 0;
+        let ids: Vec<_> = self.selection.topics().filter_map(|topic| index.topics.id(topic)).collect();
+        let wants = |id| index.topics.get(id).is_some_and(|state| self.wants.wants(id, &state.name));
+        let mut events = index.volatile.read(exact.then_some(&ids), cursor.upto, max_events, wants);
+        events.retain(|event| event.seq <= head);
+        cursor.upto = if events.len() < max_events { head } else { events.last().map_or(head, |event| event.seq) };
+        cursor.ready.extend(events);
+    }
+
     /// Takes the next event over all chains, once every chain has one ready or none left.
     fn take(&mut self, head: u64) -> Option<Arc<StoredEvent>> {
         let dry = |cursor: &Cursor| cursor.ready.is_empty() && cursor.upto < head;
@@ -106,6 +121,13 @@ impl LogReader {
         }
         let next = self.cursors.iter_mut().filter(|cursor| !cursor.ready.is_empty());
         next.min_by_key(|cursor| cursor.ready[0].seq)?.ready.pop_front()
+    }
+
+    /// Whether an event is still there.
+    fn is_live(&self, event: &StoredEvent) -> bool {
+        let index = self.shared.index();
+        event.seq > index.topics.newest_trimmed()
+            || index.topics.find(&event.topic).is_some_and(|(_, state)| event.seq > state.floor)
     }
 
     /// Takes out of a page what was removed meanwhile, and says so once.
@@ -126,15 +148,18 @@ impl LogReader {
 
 impl Reader for LogReader {
     fn next_page(&mut self, max_events: usize, max_bytes: usize) -> Result<Page, ReadError> {
+        self.shared.settle(Some(&self.selection));
         let (max_events, head, after) = (max_events.max(1), self.shared.index().head, self.after);
         let mut page = Page::default();
         loop {
             let mut bytes = 0;
             while page.events.len() < max_events && (bytes < max_bytes || page.events.is_empty()) {
                 if let Some(event) = self.take(head) {
-                    bytes += event.data.len();
                     self.after = event.seq;
-                    page.events.push(event);
+                    if self.is_live(&event) {
+                        bytes += event.data.len();
+                        page.events.push(event);
+                    }
                 } else if self.cursors.is_empty()
                     || self.cursors.iter().any(|cursor| cursor.upto < head && cursor.ready.is_empty())
                 {

@@ -54,6 +54,8 @@ pub(crate) fn recover(folder: &Folder, options: &EmbeddedOptions) -> Result<Reco
         keys.insert(mark.hash, mark.seq, mark.time);
     }
     index.head = next - 1;
+    index.volatile.max_bytes = options.memory_bytes;
+    index.volatile.lost = manifest.reserved.min(index.head);
     let mut files: Vec<_> = index.chains.iter().map(|_| None).collect();
     let tails = newest.iter().map(|chain| (chain.chain, chain.tail())).collect();
     for chain in newest {
@@ -89,15 +91,9 @@ fn remove_before(index: &mut Index, id: TopicId, seq: u64, seal: Seal) -> Result
         state.deleted = state.deleted.max(seq);
     }
     let Some(places) = index.places(id) else { return Ok(()) };
-    let (mut events, mut bytes, mut newest) = (0, 0, 0);
-    for posting in places.postings(seal)?.into_iter().take_while(|posting| posting.seq < seq) {
-        events += 1;
-        bytes += u64::from(posting.counted);
-        newest = posting.seq;
-    }
-    if events > 0 {
-        index.take_off(id, events, bytes, newest);
-    }
+    let loss = places.upto(seq, seal)?;
+    index.take_off(id, loss);
+    index.note_excess(id);
     Ok(())
 }
 

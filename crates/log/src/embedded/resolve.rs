@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::group::{Answer, Group};
 use super::queue::Request;
 use super::topics::class_index;
-use super::writer::Writer;
+use super::writer::{VOLATILE, Writer};
 use crate::disk::File;
 use crate::format::footer::Posting;
 use crate::format::record::Record;
@@ -25,14 +25,14 @@ enum Decision {
 
 impl Writer {
     /// Adds what a request asks for, and the answer, to the group.
-    pub(crate) fn resolve(&self, group: &mut Group, request: Request) {
+    pub(crate) fn resolve(&mut self, group: &mut Group, request: Request) {
         match request {
             Request::Append { batch, done } => self.resolve_batch(group, batch, done),
             Request::Delete { topic, done } => {
                 let stored = self.shared.index().topics.find(&topic).is_some_and(|(_, state)| state.exists());
                 let existed = group.has_event(&topic) || (stored && !group.deletes(&topic));
                 if existed {
-                    let slot = self.slot_for(&topic);
+                    let slot = self.deletion_slot(group, &topic);
                     group.delete(topic, slot);
                 }
                 group.answers.push(Answer::Delete { done, existed });
@@ -135,7 +135,11 @@ impl Writer {
             if seq <= state.floor {
                 return Standing::Same;
             }
-            index.places(id)
+            match index.volatile.has_key(id, seq, key) {
+                Some(true) => return Standing::Same,
+                Some(false) => return Standing::Other,
+                None => index.places(id),
+            }
         };
         let Some(places) = found else { return Standing::Other };
         // An unreadable record is reported by whoever reads it; the key was seen.
@@ -154,11 +158,27 @@ impl Writer {
         Some(record.idempotency_key == Some(key))
     }
 
+    /// Where a deletion is recorded. It need not outlive events that are only in memory.
+    fn deletion_slot(&mut self, group: &Group, topic: &Topic) -> usize {
+        let slot = self.slot_for(topic);
+        if slot != VOLATILE {
+            return slot;
+        }
+        let stored = {
+            let index = self.shared.index();
+            index.topics.id(topic).is_some_and(|id| !index.is_volatile(id))
+        };
+        if stored || group.has_stored(topic) { self.slot_of_identity(MOVED) } else { VOLATILE }
+    }
+
     fn slot_for(&self, topic: &Topic) -> usize {
         let known = self.shared.index().topics.find(topic).map(|(_, state)| state.class);
         self.slots[usize::from(known.unwrap_or_else(|| class_index(&self.classes, topic)))]
     }
 }
+
+/// The chain of deletions of topics that moved from disk to memory.
+const MOVED: &str = "moved";
 
 /// What a remembered hash turns out to be.
 enum Standing {

@@ -23,13 +23,13 @@ impl Shared {
     /// The place before the first event that was not older than `time` when the log took it. Reads at most a stretch between
     /// two time marks for each chain.
     pub(crate) fn seek(&self, time: Timestamp) -> u64 {
-        let (head, stretches) = {
+        let (head, stretches, volatile) = {
             let index = self.index();
             let found = index.chains.iter().filter_map(|chain| stretch(chain, time));
-            (index.head, found.collect::<Vec<_>>())
+            (index.head, found.collect::<Vec<_>>(), index.volatile.first_since(time))
         };
         let firsts = stretches.into_iter().map(|stretch| self.first_in(&stretch, time));
-        firsts.min().map_or(head, |first| first - 1)
+        firsts.chain(volatile).min().map_or(head, |first| first - 1)
     }
 
     /// The first record of a stretch that is not older. Should a read fail: the first record there may be, as too much is better

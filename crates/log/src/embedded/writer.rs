@@ -16,7 +16,7 @@ use super::shared::Shared;
 use crate::format::footer::Posting;
 use crate::format::group::GroupHeader;
 use crate::format::manifest::Manifest;
-use crate::{AppendError, Class, Classes, Durable, Health};
+use crate::{AppendError, Class, Classes, Durability, Durable, Health};
 
 /// The writer's own state; nobody else sees it.
 pub(crate) struct Writer {
@@ -65,7 +65,7 @@ impl Writer {
         self.take_classes();
         let now = self.shared.clock.now();
         self.keys.expire(now);
-        let headroom = GroupHeader::bytes_for(self.slots.len() + self.tails.len());
+        let headroom = GroupHeader::bytes_for(1 + self.slots.len() + self.tails.len());
         let mut group = Group::new(self.next, now, self.seal.checksum, headroom);
         for request in requests {
             self.resolve(&mut group, request);
@@ -96,6 +96,9 @@ impl Writer {
 
     /// Writes and syncs the blocks; returns the offset of each block's records in its file.
     fn store(&mut self, group: &mut Group) -> Result<Vec<u64>, Failure> {
+        if group.is_volatile() {
+            self.reserve_numbers(group.next - 1)?;
+        }
         for block in &group.blocks {
             self.make_room(block)?;
         }
@@ -160,6 +163,14 @@ impl Writer {
         }
         for member in group.members {
             match member {
+                Member::Event { event, place, counted, key } if place.slot == VOLATILE => {
+                    let (hash, key) = key.unzip();
+                    if let Some(hash) = hash {
+                        self.keys.insert(hash, event.seq, event.time);
+                    }
+                    index.add_volatile(event.clone(), counted, key.flatten());
+                    durable.events.push(event);
+                }
                 Member::Event { event, place, counted, key } => {
                     let posting = Posting {
                         seq: event.seq,
@@ -169,7 +180,7 @@ impl Writer {
                     };
                     let indexed = Indexed { topic: &event.topic, posting, time: event.time, end: event.end };
                     index.add(place.slot, indexed);
-                    if let Some(hash) = key {
+                    if let Some((hash, _)) = key {
                         self.keys.insert(hash, event.seq, event.time);
                         if let Some(active) = &mut index.chains[place.slot].active {
                             active.keys.push(KeyMark { hash, seq: event.seq, time: event.time });
@@ -188,6 +199,17 @@ impl Writer {
         if let Some(listener) = self.shared.listener.get() {
             listener(durable);
         }
+    }
+
+    /// Makes sure that numbers of events in memory are not used again by a later process.
+    fn reserve_numbers(&mut self, last: u64) -> Result<(), Failure> {
+        if last <= self.manifest.reserved {
+            return Ok(());
+        }
+        let manifest = Manifest { reserved: last + RESERVE, ..self.manifest.clone() };
+        self.folder.save_manifest(&manifest).map_err(|error| full_or_failed("replace", "manifest", &error))?;
+        self.manifest = manifest;
+        Ok(())
     }
 
     /// After a write found no space although room was made: takes back what was written, or stops.
@@ -217,7 +239,14 @@ impl Writer {
     /// The slot of the chain that a class writes, by what the class is rather than where it stands in the
     /// configuration: editing that never puts one class's events under another's retention.
     fn slot_of(&mut self, class: &Class) -> usize {
-        let identity = identity(class);
+        if class.durability == Durability::Memory {
+            return VOLATILE;
+        }
+        self.slot_of_identity(&identity(class))
+    }
+
+    /// The slot of the chain with an identity, a new one if need be.
+    pub(crate) fn slot_of_identity(&mut self, identity: &str) -> usize {
         let mut index = self.shared.index_mut();
         if let Some(slot) = index.chains.iter().position(|chain| *chain.identity == *identity) {
             return slot;
@@ -258,3 +287,8 @@ pub(crate) fn full_or_failed(what: &str, name: &str, error: &io::Error) -> Failu
         _ => failed(what, name, error),
     }
 }
+
+/// Stands for the slot of a chain where events are only in memory.
+pub(crate) const VOLATILE: usize = usize::MAX;
+/// Numbers reserved at a time.
+const RESERVE: u64 = 1 << 16;
