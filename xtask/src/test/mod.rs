@@ -86,7 +86,7 @@ pub(crate) fn run(workspace: &Workspace, request: &Request) -> ExitCode {
         part.fail(failure.to_string());
         parts.push(part);
     }
-    let built = rust::build(workspace);
+    let built = rust::build(workspace, request.wants(Runner::Rust));
     match &built {
         Ok(()) if request.wants(Runner::Rust) => parts.push(rust::test_workspace(workspace, request)),
         Ok(()) => {}

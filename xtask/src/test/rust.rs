@@ -11,10 +11,12 @@ use crate::workspace::Workspace;
 /// Workspaces of their own whose tests run too; their dependencies stay out of the product's lock file.
 const OTHER_WORKSPACES: &[&str] = &["fuzz"];
 
-/// Builds the hub and the tests. Both in one go: built apart, their common dependencies would be
-/// built twice, once with the features of the tests and once without.
-pub(crate) fn build(workspace: &Workspace) -> Result<(), Failure> {
-    process::run(workspace.cargo(".").args(["build", "--workspace", "--lib", "--bins", "--tests"]))
+/// Builds the hub, and the tests of the workspace if they run too. Both in one go then: built apart, their
+/// common dependencies would be built twice, once with the features of the tests and once without.
+pub(crate) fn build(workspace: &Workspace, with_tests: bool) -> Result<(), Failure> {
+    let what: &[&str] =
+        if with_tests { &["--workspace", "--lib", "--bins", "--tests"] } else { &["--package", "headwater"] };
+    process::run(workspace.cargo(".").arg("build").args(what))
 }
 
 /// Every test of the workspace, documentation included.

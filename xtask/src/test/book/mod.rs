@@ -4,12 +4,12 @@
 //!
 //! | block | what happens |
 //! |---|---|
-//! | `sh,run` | run by bash; every line `# => text` must be met, in order, by a later line of the output |
+//! | `sh,run` | run by bash; every line `# => text` must be met, in order, by what the output shows after the one before |
 //! | `sh,run,after-kill` | the same, after the page's hub was killed with SIGKILL and started again on its data |
 //! | `toml,config` | `headwater config check` accepts it |
 //! | `toml,config-print` | it is what `headwater config print` prints |
 //!
-//! In an expectation `…` stands for anything. The block is over when the last expectation is met
+//! In an expectation `…` stands for anything inside a line. The block is over when the last expectation is met
 //! (a stream would go on for ever) and has failed when it ends, or half a minute passes, before.
 //! Every page has one fresh hub of its own, whose address takes the place of `127.0.0.1:7070`.
 
@@ -120,9 +120,9 @@ impl Runner<'_> {
     }
 
     fn check_config(&self, text: &str) -> Result<(), String> {
-        let file = self.folder.join("work/headwater.toml");
+        let file = self.folder.join("work/sample.toml");
         fs::write(&file, text).map_err(|error| error.to_string())?;
-        self.ask_hub(&["config", "check", "--config", "headwater.toml"]).map(drop)
+        self.ask_hub(&["config", "check", "--config", "sample.toml"]).map(drop)
     }
 
     fn compare_config(&self, text: &str) -> Result<(), String> {
