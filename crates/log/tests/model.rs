@@ -13,9 +13,10 @@ use common::model::Model;
 use common::{ManualClock, append, delete, drain, event, selection, time, topic};
 use headwater_event_stream::EventType;
 use headwater_log::clock::Clock;
+use headwater_log::disk::sim::{Loss, SimDisk};
 use headwater_log::{
-    Class, Classes, Durability, Durable, EndReason, Engine, Memory, MemoryOptions, NewEvent, Pattern, Reader,
-    Retention, Selection, Topic,
+    Class, Classes, Durability, Durable, Embedded, EmbeddedOptions, EndReason, Engine, Memory, MemoryOptions, NewEvent,
+    Pattern, Reader, Retention, Selection, Topic,
 };
 use proptest::prelude::*;
 
@@ -23,6 +24,8 @@ use proptest::prelude::*;
 struct Subject {
     engine: Arc<dyn Engine>,
     reopen: Option<Box<dyn FnMut() -> Arc<dyn Engine>>>,
+    /// It is not closed before it is opened again: the power goes.
+    crash: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -211,7 +214,9 @@ impl Run {
     fn reopen(&mut self) {
         let Some(reopen) = &mut self.subject.reopen else { return };
         self.readers.clear();
-        self.subject.engine.close();
+        if !self.subject.crash {
+            self.subject.engine.close();
+        }
         self.subject.engine = reopen();
         self.listen();
         self.model.restart(self.subject.engine.bounds().head);
@@ -288,6 +293,42 @@ proptest! {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             ..MemoryOptions::default()
         });
-        check(Subject { engine, reopen: None }, clock, steps);
+        check(Subject { engine, reopen: None, crash: false }, clock, steps);
     }
+
+    #[test]
+    fn embedded_behaves_like_the_model(steps in prop::collection::vec(step(), 1..150), seed: u64, crash: bool) {
+        let clock = ManualClock::new();
+        let subject = embedded(&clock, seed, crash);
+        check(subject, clock, steps);
+    }
+}
+
+/// An embedded log with small segments, which ends by closing or by a power cut.
+fn embedded(clock: &Arc<ManualClock>, seed: u64, crash: bool) -> Subject {
+    let disk = Arc::new(Mutex::new(SimDisk::new(seed)));
+    let open = {
+        let (disk, clock) = (Arc::clone(&disk), Arc::clone(clock));
+        move || {
+            let options = EmbeddedOptions {
+                classes: classes(),
+                segment_bytes: 4096,
+                idempotency_window: WINDOW,
+                disk: Arc::new(disk.lock().unwrap().clone()),
+                clock: Arc::clone(&clock) as Arc<dyn Clock>,
+                ..EmbeddedOptions::new("/log")
+            };
+            Embedded::open(options).unwrap_or_else(|error| panic!("failed to {error}")) as Arc<dyn Engine>
+        }
+    };
+    let engine = open();
+    let power = Arc::clone(&disk);
+    let reopen = Box::new(move || {
+        if crash {
+            let mut disk = power.lock().unwrap();
+            *disk = disk.reboot(Loss::All);
+        }
+        open()
+    });
+    Subject { engine, reopen: Some(reopen), crash }
 }

@@ -1,0 +1,254 @@
+//! The embedded log on a disk that fails, fills up and loses power at every single operation (R3, R5, G1, G6, G10).
+//!
+//! After each fault the machine restarts, with every kind of loss, and the log has to hold exactly what it
+//! acknowledged. A failing run prints the seed and the operation that repeat it.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod common;
+
+use std::thread;
+
+use common::ledger::check_goes_on;
+use common::script::{Op, REOPENED, RUNNING, Run, open, script, serves};
+use common::{Replay, append, event};
+use headwater_log::disk::sim::{Fault, Loss, SimDisk};
+use headwater_log::{AppendError, Engine, Health};
+
+const SEED: u64 = 0x5eed;
+const LENGTH: usize = 260;
+const WORKERS: u64 = 2;
+
+/// Runs a script with one fault and looks at everything afterwards.
+fn explore(ops: &[Op], seed: u64, at: u64, fault: Fault, losses: &[Loss]) {
+    let disk = SimDisk::new(seed ^ at);
+    let _replay = Replay(format!("seed {seed:#x}, {fault:?} at operation {at}"));
+    disk.fail_at(at, fault);
+    let run = Run::new(&disk, ops);
+    let _what = Replay(format!("{:?}", disk.failures()));
+    let crashed = disk.fork();
+    if let Some(engine) = &run.engine {
+        if fault != Fault::Crash {
+            disk.heal();
+            run.ledger.check(&**engine, &RUNNING);
+        }
+        if run.stopped {
+            assert!(matches!(engine.health(), Health::Failed(_)));
+            assert!(matches!(append(&**engine, vec![event("u/0", "late")]), Err(AppendError::Failed(_))));
+        }
+        engine.close();
+    }
+    for (nth, loss) in losses.iter().enumerate() {
+        let _loss = Replay(format!("{loss:?}, the {nth}. restart"));
+        let disk = crashed.fork().reboot(*loss);
+        check_reopened(&run, &disk);
+    }
+    if fault != Fault::Crash {
+        let _closed = Replay("closed before the restart".into());
+        check_reopened(&run, &disk.reboot(Loss::All));
+    }
+}
+
+fn check_reopened(run: &Run, disk: &SimDisk) {
+    let engine = open(disk).unwrap_or_else(|error| panic!("failed to {error}; files: {:?}", disk.files()));
+    assert_eq!(engine.health(), Health::Ready);
+    run.ledger.check(&*engine, &REOPENED);
+    check_goes_on(&run.ledger, &*engine);
+    engine.close();
+}
+
+/// Every operation of a script, spread over a few threads.
+fn at_every_operation(seed: u64, explore: impl Fn(&[Op], u64) + Sync) {
+    let ops = script(seed, LENGTH);
+    let disk = SimDisk::new(seed);
+    let run = Run::new(&disk, &ops);
+    let engine = run.engine.as_ref().unwrap();
+    run.ledger.check(&**engine, &RUNNING);
+    let last = disk.operations();
+    assert!(last >= 1000, "only {last} operations");
+    assert!(run.ledger.acknowledged() > LENGTH / 2);
+    engine.close();
+    thread::scope(|scope| {
+        for worker in 0..WORKERS {
+            let (ops, explore) = (&ops, &explore);
+            scope.spawn(move || (1..=last).filter(|at| at % WORKERS == worker).for_each(|at| explore(ops, at)));
+        }
+    });
+}
+
+// R3, G10: an operation that fails stops the log for good or does no harm, and nothing acknowledged is lost.
+#[test]
+fn an_error_at_every_operation() {
+    at_every_operation(SEED, |ops, at| explore(ops, SEED, at, Fault::Error, &[Loss::Nothing, Loss::All]));
+}
+
+#[test]
+fn a_short_write_at_every_operation() {
+    at_every_operation(SEED + 1, |ops, at| explore(ops, SEED + 1, at, Fault::Short, &[Loss::Tail]));
+}
+
+// R5: no space for one moment.
+#[test]
+fn no_space_at_every_operation() {
+    at_every_operation(SEED + 2, |ops, at| explore(ops, SEED + 2, at, Fault::Full, &[Loss::All]));
+}
+
+// R3, G1, G6: power loss at every operation, with everything that was not synced gone, torn, or out of order.
+#[test]
+fn a_power_cut_at_every_operation() {
+    let losses = [Loss::Nothing, Loss::All, Loss::Tail, Loss::Sectors];
+    at_every_operation(SEED + 3, |ops, at| explore(ops, SEED + 3, at, Fault::Crash, &losses));
+}
+
+// Opening repairs; a machine that dies or fails while it does must not make it worse.
+#[test]
+fn a_power_cut_at_every_operation_of_opening() {
+    let ops = script(SEED, LENGTH);
+    let clean = SimDisk::new(SEED);
+    drop(Run::new(&clean, &ops));
+    let last = clean.operations();
+    for stop in (1..last).step_by(last as usize / 12) {
+        let disk = SimDisk::new(SEED ^ stop);
+        disk.fail_at(stop, Fault::Crash);
+        let run = Run::new(&disk, &ops);
+        for loss in [Loss::Nothing, Loss::Tail, Loss::Sectors] {
+            let stopped = disk.fork().reboot(loss);
+            let first = stopped.operations();
+            for at in first + 1.. {
+                for fault in [Fault::Crash, Fault::Error] {
+                    let _replay = Replay(format!("power cut at {stop}, {loss:?}, then {fault:?} at {at}"));
+                    let disk = stopped.fork();
+                    disk.fail_at(at, fault);
+                    if let Ok(engine) = open(&disk) {
+                        if disk.failures().is_empty() {
+                            run.ledger.check(&*engine, &REOPENED);
+                        }
+                        engine.close();
+                    }
+                    if disk.failures().is_empty() {
+                        break;
+                    }
+                    for loss in [Loss::All, Loss::Tail] {
+                        check_reopened(&run, &disk.fork().reboot(loss));
+                    }
+                }
+                let opened = stopped.fork();
+                drop(open(&opened));
+                if at >= opened.operations() {
+                    break;
+                }
+            }
+        }
+    }
+}
+
+// R5: a disk of every size. Publishers are told, readers go on, and it recovers by itself.
+#[test]
+fn a_full_disk_of_every_size() {
+    let ops = script(SEED, LENGTH);
+    let clean = SimDisk::new(SEED);
+    let run = Run::new(&clean, &ops);
+    run.engine.as_ref().unwrap().close();
+    let pages = clean.used() / 4096;
+    let mut filled = 0;
+    for page in 0..=pages {
+        let _replay = Replay(format!("a disk of {page} pages"));
+        let disk = SimDisk::new(SEED);
+        disk.set_capacity(Some(page * 4096));
+        let run = Run::new(&disk, &ops);
+        let Some(engine) = &run.engine else {
+            disk.set_capacity(None);
+            check_reopened(&run, &disk);
+            continue;
+        };
+        assert!(!run.stopped, "a full disk stopped the log: {:?}", engine.health());
+        run.ledger.check(&**engine, &RUNNING);
+        if append(&**engine, vec![event("u/0", &"x".repeat(60_000))]) == Err(AppendError::Full) {
+            filled += 1;
+            assert_eq!(engine.health(), Health::Full);
+            let before = serves(&**engine);
+            check_full_restart(&run, &disk.fork());
+            disk.set_capacity(None);
+            let after = append(&**engine, vec![event("u/0", "there is space again")]);
+            assert!(after.is_ok(), "{after:?}");
+            assert_eq!(engine.health(), Health::Ready);
+            assert_eq!(serves(&**engine), before + 1);
+        }
+        engine.close();
+    }
+    assert!(filled > 10, "the disk was full only {filled} times");
+}
+
+/// A log on a full disk opens and serves, or says why not; with space it is whole.
+fn check_full_restart(run: &Run, disk: &SimDisk) {
+    let disk = disk.reboot(Loss::All);
+    if let Ok(engine) = open(&disk) {
+        run.ledger.check(&*engine, &REOPENED);
+        engine.close();
+    }
+    disk.set_capacity(None);
+    check_reopened(run, &disk.reboot(Loss::All));
+}
+
+// T20 of the simulator's kind: a flipped bit is never served. It is refused, reported, or lies where nothing is read.
+#[test]
+fn a_flipped_bit_is_never_served() {
+    let ops = script(SEED, 60);
+    let disk = SimDisk::new(SEED);
+    let run = Run::new(&disk, &ops);
+    run.engine.as_ref().unwrap().close();
+    let disk = disk.reboot(Loss::Nothing);
+    let mut refused = 0;
+    for (path, length) in disk.files() {
+        for offset in (0..length).step_by(61) {
+            let _replay = Replay(format!("seed {SEED:#x}, byte {offset} of {}", path.display()));
+            let disk = disk.fork();
+            disk.flip(&path, offset, 1 << (offset % 8)).unwrap();
+            let Ok(engine) = open(&disk) else {
+                refused += 1;
+                continue;
+            };
+            let mut reader = engine.reader(common::selection(&["**"]), 0);
+            let mut served = Vec::new();
+            let damaged = loop {
+                match reader.next_page(64, 1 << 20) {
+                    Ok(page) if page.events.is_empty() => break false,
+                    Ok(page) => served.extend(page.events),
+                    Err(_) => break true,
+                }
+            };
+            run.ledger.check_flipped(&served, damaged);
+            engine.close();
+        }
+    }
+    assert!(refused > 0, "no flip was ever noticed");
+}
+
+// G10: after a failed sync nothing is acknowledged again, and what was acknowledged before is still served.
+#[test]
+fn a_failed_sync_stops_the_log_for_good() {
+    let disk = SimDisk::new(SEED);
+    let engine = open(&disk).unwrap();
+    append(&*engine, vec![event("u/0", "before")]).unwrap();
+    let mut at = disk.operations();
+    while !matches!(engine.health(), Health::Failed(_)) {
+        at = at.max(disk.operations()) + 1;
+        disk.fail_at(at, Fault::Error);
+        let _ = append(&*engine, vec![event("u/1", "during")]);
+    }
+    for _ in 0..10 {
+        assert!(matches!(append(&*engine, vec![event("u/0", "after")]), Err(AppendError::Failed(_))));
+    }
+    assert_eq!(common::read(&*engine, &["u/0"], 0).len(), 1);
+    assert!(matches!(common::delete(&*engine, "u/0"), Err(AppendError::Failed(_))));
+}
+
+#[test]
+fn a_second_hub_on_the_same_folder_is_refused() {
+    let disk = SimDisk::new(SEED);
+    let engine = open(&disk).unwrap();
+    let refusal = open(&disk).err().unwrap().to_string();
+    assert!(refusal.contains("/log"), "{refusal}");
+    engine.close();
+    open(&disk).unwrap().close();
+}
