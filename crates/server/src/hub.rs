@@ -59,8 +59,9 @@ impl Hub {
         self.settings.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Puts other settings in force.
-    pub(crate) fn replace_settings(&self, settings: Settings) {
+    /// Puts other settings in force, but for those that only a start can change.
+    pub(crate) fn replace_settings(&self, mut settings: Settings) {
+        settings.keep_for_restart(&self.settings());
         self.engine.set_classes(settings.classes.clone());
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
     }

@@ -38,7 +38,7 @@ pub struct Server {
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The log could not be opened.
-    #[error("cannot open the log: {0}")]
+    #[error("cannot {0}")]
     Log(#[from] OpenError),
     /// The address could not be bound.
     #[error("cannot listen on {address}: {error}{hint}")]

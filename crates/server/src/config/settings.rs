@@ -92,6 +92,25 @@ pub enum LogLevel {
     Debug,
 }
 
+impl Settings {
+    /// Takes back to `running` what only a start can change (the keys that
+    /// [`restart_needed`](super::restart_needed) names), so that a reload never shows a value that is not in force.
+    pub(crate) fn keep_for_restart(&mut self, running: &Self) {
+        self.listen = running.listen;
+        self.storage.clone_from(&running.storage);
+        self.idempotency = running.idempotency;
+        self.shards = running.shards;
+        self.tail = running.tail;
+        self.segment = running.segment;
+        self.memory = running.memory;
+        self.limits.queue = running.limits.queue;
+        self.limits.connections = running.limits.connections;
+        if self.tls.is_some() != running.tls.is_some() {
+            self.tls.clone_from(&running.tls);
+        }
+    }
+}
+
 impl Default for Settings {
     /// What a hub does without any configuration: loopback, data beside the working directory.
     fn default() -> Self {

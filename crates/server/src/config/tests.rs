@@ -230,6 +230,17 @@ fn printed_settings_name_their_places_and_read_back() {
 }
 
 #[test]
+fn a_reload_keeps_what_waits_for_a_restart() {
+    let running = Settings::default();
+    let mut wanted =
+        load_str("listen = \"127.0.0.1:9\"\nshards = 7\ntail = \"1MiB\"\nsegment = \"16MiB\"\nheartbeat = \"3s\"")
+            .unwrap();
+    wanted.keep_for_restart(&running);
+    assert_eq!(restart_needed(&running, &wanted), [""; 0]);
+    assert_eq!(wanted.heartbeat.as_secs(), 3);
+}
+
+#[test]
 fn a_reload_names_what_waits_for_a_restart() {
     let old = Settings::default();
     let new = load_str("heartbeat = \"1s\"\nlisten = \"127.0.0.1:1\"\nsegment = \"1MiB\"").unwrap();

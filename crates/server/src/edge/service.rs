@@ -43,6 +43,17 @@ pub(super) struct Stream {
     start: Option<(Arc<Selection>, Format, Start)>,
 }
 
+/// How much of a stream an answer holds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    /// The headers.
+    Head,
+    /// Also what moves the client's cursor, and then its end.
+    FirstBytes,
+    /// All of it.
+    Session,
+}
+
 /// The body of an answer.
 pub(super) enum ReplyBody {
     /// Of an ordinary endpoint.
@@ -75,18 +86,20 @@ async fn subscribe(site: &Rc<Site>, parts: &http::request::Parts) -> Result<Repl
     let hub = &site.hub;
     let subscribe = Subscribe::parse(parts)?;
     let head_only = parts.method == Method::HEAD;
-    if hub.draining() {
-        return match subscribe.form {
-            // Native EventSource stops for good on a 503, and comes back after a clean end.
-            Form::Stream(Format::EventStream) => Ok(site.stream(Format::EventStream, hub.tail.head(), None, head_only)),
-            _ => Err(Problem::draining()),
-        };
+    if hub.draining() && subscribe.form != Form::Stream(Format::EventStream) {
+        return Err(Problem::draining());
     }
     let head = site.shard.state.borrow().head;
     let start = hub.start(&subscribe.selection, &subscribe.from, head);
     if start.over {
         return Ok(Reply::Whole(StatusCode::NO_CONTENT.into_response()));
     }
+    let extent = match (head_only, hub.draining()) {
+        (true, _) => Extent::Head,
+        // Native EventSource stops for good on a 503, and comes back after a clean end. Its cursor stays where it is.
+        (false, true) => Extent::FirstBytes,
+        (false, false) => Extent::Session,
+    };
     if matches!(subscribe.from, From::Cursor(_)) {
         site.counters.resumed.add(1);
     }
@@ -94,7 +107,7 @@ async fn subscribe(site: &Rc<Site>, parts: &http::request::Parts) -> Result<Repl
         site.counters.gaps.add(1);
     }
     match subscribe.form {
-        Form::Stream(format) => Ok(site.stream(format, start.cursor, Some((subscribe.selection, start)), head_only)),
+        Form::Stream(format) => Ok(site.stream(format, subscribe.selection, start, extent)),
         Form::Poll { .. } if head_only => Ok(Reply::Whole(json(Vec::new()))),
         Form::Poll { wait, limit } => {
             let gap = start.gap.as_ref().map(|(reason, requested)| hub.wire.gap_data(*reason, requested, start.cursor));
@@ -113,25 +126,24 @@ async fn subscribe(site: &Rc<Site>, parts: &http::request::Parts) -> Result<Repl
 }
 
 impl Site {
-    /// The head and the first bytes of a stream that starts at `cursor`.
-    fn stream(&self, format: Format, cursor: u64, start: Option<(Arc<Selection>, Start)>, head_only: bool) -> Reply {
+    /// As much of a stream as `extent` says.
+    fn stream(&self, format: Format, selection: Arc<Selection>, start: Start, extent: Extent) -> Reply {
         let hub = &self.hub;
         let mut response = Response::new(());
         let heartbeat = hub.settings().heartbeat.as_secs();
         headers::stream(
             response.headers_mut(),
             format.content_type(),
-            &hub.wire.position(cursor).to_string(),
+            &hub.wire.position(start.cursor).to_string(),
             heartbeat,
         );
         let mut first_bytes = Vec::new();
-        if !head_only {
+        if extent != Extent::Head {
             let retry = hub.retry_ms(&mut self.shard.state.borrow_mut().random);
-            let gap =
-                start.as_ref().and_then(|(_, start)| start.gap.as_ref()).map(|(reason, id)| (*reason, id.as_str()));
-            hub.wire.preamble(format, retry, cursor, gap, &mut first_bytes);
+            let gap = start.gap.as_ref().map(|(reason, id)| (*reason, id.as_str()));
+            hub.wire.preamble(format, retry, start.cursor, gap, &mut first_bytes);
         }
-        let start = start.filter(|_| !head_only).map(|(selection, start)| (selection, format, start));
+        let start = (extent == Extent::Session).then_some((selection, format, start));
         Reply::Stream(Box::new(Stream { parts: response.into_parts().0, first_bytes, start }))
     }
 
