@@ -16,14 +16,14 @@ pub(crate) fn fdatasync(folder: &Path, time: Duration) -> io::Result<Figures> {
     let file = OpenOptions::new().write(true).create(true).truncate(true).open(&path)?;
     file.write_all_at(&vec![0; 64 << 20], 0)?;
     file.sync_all()?;
-    let mut latency = Histogram::<u64>::new(3).map_err(io::Error::other)?;
+    let mut latency = Histogram::<u64>::new_with_bounds(1, 60_000_000, 3).map_err(io::Error::other)?;
     let started = Instant::now();
     let mut offset = 0;
     while started.elapsed() < time {
         let before = Instant::now();
         file.write_all_at(&[7; 4096], offset)?;
         file.sync_data()?;
-        latency.saturating_record(before.elapsed().as_micros() as u64);
+        latency.saturating_record((before.elapsed().as_micros() as u64).max(1));
         offset = (offset + 4096) % (64 << 20);
     }
     std::fs::remove_file(path)?;

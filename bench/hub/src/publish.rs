@@ -29,7 +29,7 @@ impl Figures {
 pub(crate) async fn closed_loop(address: SocketAddr, publishers: usize, time: Duration) -> io::Result<Figures> {
     let started = Instant::now();
     let tasks: Vec<_> = (0..publishers).map(|n| tokio::spawn(publisher(address, n, started + time))).collect();
-    let mut total = Histogram::<u64>::new(3).map_err(io::Error::other)?;
+    let mut total = Histogram::<u64>::new_with_bounds(1, 60_000_000, 3).map_err(io::Error::other)?;
     for task in tasks {
         total.add(task.await.map_err(io::Error::other)??).map_err(io::Error::other)?;
     }
@@ -38,12 +38,12 @@ pub(crate) async fn closed_loop(address: SocketAddr, publishers: usize, time: Du
 
 async fn publisher(address: SocketAddr, number: usize, until: Instant) -> io::Result<Histogram<u64>> {
     let mut connection = Connection::open(address).await?;
-    let mut latency = Histogram::<u64>::new(3).map_err(io::Error::other)?;
+    let mut latency = Histogram::<u64>::new_with_bounds(1, 60_000_000, 3).map_err(io::Error::other)?;
     let request = request(&format!("/v1/topics/bench/{number}"), "text/plain", &"x".repeat(130));
     while Instant::now() < until {
         let before = Instant::now();
         connection.post(&request).await?;
-        latency.saturating_record(before.elapsed().as_micros() as u64);
+        latency.saturating_record((before.elapsed().as_micros() as u64).max(1));
     }
     Ok(latency)
 }
