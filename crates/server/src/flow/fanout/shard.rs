@@ -162,7 +162,8 @@ impl State {
             heartbeat_ms: (heartbeat * (0.8 + 0.2 * self.random.f64())) as u32,
             max_age_ms: (max_age * (0.9 + 0.2 * self.random.f64())) as u64,
         };
-        let first = now + u64::from(entry.heartbeat_ms);
+        let oldest = if entry.max_age_ms > 0 { entry.max_age_ms } else { u64::MAX };
+        let first = now.saturating_add(oldest.min(u64::from(entry.heartbeat_ms)));
         let ticket = self.sessions.insert(entry);
         self.wheel.schedule(first, ticket);
         self.counters.opened.add(1);

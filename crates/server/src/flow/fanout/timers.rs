@@ -45,7 +45,11 @@ impl State {
             coming => coming,
         };
         let stalled = entry.blocked_ms.map_or(u64::MAX, |since| since + stall_ms);
-        self.wheel.schedule(beat.min(stalled), ticket);
+        let aged = match entry.max_age_ms {
+            age if age > 0 && entry.closing.is_none() => entry.opened_ms + age,
+            _ => u64::MAX,
+        };
+        self.wheel.schedule(beat.min(stalled).min(aged), ticket);
     }
 
     /// Lets a session go on: writes to its socket, or wakes whoever pulls.
