@@ -122,8 +122,7 @@ fn top(newest: &[Newest]) -> Option<GroupHeader> {
 
 /// Whether every chain that the group touched has its part.
 fn is_complete(group: &GroupHeader, newest: &[Newest]) -> bool {
-    let part = |chain| newest.iter().any(|segment| segment.chain == chain && segment.ends_with(group));
-    group.touched().all(part)
+    group.touched().all(|(chain, tail)| newest.iter().any(|found| found.chain == chain && found.tail() >= tail))
 }
 
 /// Whether every chain has what the newest group says it had.

@@ -61,8 +61,8 @@ impl<'a> Reading<'a> {
     /// Reads the segments of one chain; returns how it ends unless it has none.
     pub(crate) fn chain(&mut self, slot: usize, chain: u16, bases: &[u64]) -> Result<Option<Newest>, OpenError> {
         let mut opened = Vec::new();
-        for (at, base) in bases.iter().enumerate() {
-            opened.extend(self.open(&segment::file_name(chain, *base), at + 1 == bases.len())?);
+        for base in bases {
+            opened.extend(self.open(&segment::file_name(chain, *base))?);
         }
         let mut newest = None;
         let befores: Vec<_> = opened.iter().map(|segment| segment.head.before).collect();
@@ -91,16 +91,15 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// Opens a file. A newest one whose head is not whole was just being made, and is removed.
-    fn open(&self, name: &str, newest: bool) -> Result<Option<Opened>, OpenError> {
+    /// Opens a file. One that has not even a whole head was just being made, and is removed.
+    fn open(&self, name: &str) -> Result<Option<Opened>, OpenError> {
         let path = self.folder.path.join(name);
         let at = |error: io::Error| storage(&path, &error);
         let (file, length, head) = self.open_file(&path).map_err(at)?;
         if let Some(head) = head {
             return Ok(Some(Opened { name: name.to_owned(), file, length, head }));
         }
-        let extent = scan(&file, length, self.seal, |_, _, _, _, _| {}).map_err(at)?;
-        if !newest || extent.last.is_some() || extent.rest == Rest::Damaged {
+        if length > HEAD_BYTES as u64 {
             return Err(OpenError::Damaged { file: path, offset: 0 });
         }
         self.folder.disk.remove(&path).map_err(at)?;

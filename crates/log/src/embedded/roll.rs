@@ -45,7 +45,11 @@ impl Writer {
             self.folder.disk.sync_dir(&self.folder.path)?;
             Ok(file)
         };
-        let file = create().map_err(|error| full_or_failed("create", &name, &error))?;
+        let file = create().map_err(|error| {
+            // An empty file does no harm; opening removes it if this cannot.
+            let _ = self.folder.disk.remove(&path);
+            full_or_failed("create", &name, &error)
+        })?;
         let end = HEAD_BYTES as u64;
         self.shared.index_mut().chains[slot].active = Some(Active::new(file.clone(), base, created, end));
         self.files[slot] = Some(ChainFile { file, name, end, allocated: end, group: None });

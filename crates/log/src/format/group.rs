@@ -88,9 +88,9 @@ impl GroupHeader {
         Some(Self { block_bytes, records, first, last, tails })
     }
 
-    /// The chains that hold a part of the group.
-    pub(crate) fn touched(&self) -> impl Iterator<Item = u16> {
-        self.tails.iter().filter(|(_, newest)| *newest >= self.first).map(|(chain, _)| *chain)
+    /// The chains that hold a part of the group, with the number of its last record there.
+    pub(crate) fn touched(&self) -> impl Iterator<Item = (u16, u64)> {
+        self.tails.iter().copied().filter(|(_, newest)| *newest >= self.first)
     }
 }
 
@@ -105,7 +105,7 @@ mod tests {
         let mut block = vec![0; 400];
         header.write(&mut block, checksum, 7);
         assert_eq!(GroupHeader::read(&block, checksum, 7), Some(header.clone()));
-        assert_eq!(header.touched().collect::<Vec<_>>(), [0]);
+        assert_eq!(header.touched().collect::<Vec<_>>(), [(0, 14)]);
         for bit in 0..header.bytes() * 8 {
             block[bit / 8] ^= 1 << (bit % 8);
             assert_eq!(GroupHeader::read(&block, checksum, 7), None, "bit {bit}");
