@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use headwater_testkit::peer::{Connection, Stream};
-use headwater_testkit::{Figures, Hub, Process, until};
+use headwater_testkit::{BlackHole, Figures, Hub, PATIENCE, Process, until};
 
 fn subscribe(address: SocketAddr, query: &str) -> Stream {
     let stream = Connection::open(address).unwrap().subscribe(query, &[]).unwrap();
@@ -147,6 +147,33 @@ fn until_closed(stream: &Stream) {
     let mut socket = stream.socket();
     // A reset is an end, too.
     while socket.read(&mut [0; 1024]).is_ok_and(|n| n > 0) {}
+}
+
+// BSG-06, KAL-05, G9, R8: peers that vanish without a word are found by what they do not acknowledge.
+#[test]
+fn bsg_06_black_holed_clients_are_found_within_the_bound() {
+    let hub = Hub::builder().config("heartbeat = \"1s\"").start();
+    let address = hub.address();
+    let mut network = BlackHole::new();
+    let descriptors = Process(hub.pid()).descriptors();
+    let mut neighbour = subscribe(address, "?topic=a");
+    let lost: Vec<Stream> = (0..200)
+        .map(|_| Connection::over(network.connect(address)).subscribe("?topic=a", &[]).unwrap())
+        .collect();
+    Figures::until(address, "all sessions", |figures| figures.sessions() == 201.0);
+    network.swallow();
+    let vanished = Instant::now();
+    // One more heartbeat, and then the time that data may stay unacknowledged.
+    let bound = Duration::from_secs(45) + PATIENCE;
+    while Figures::of(address).sessions() > 1.0 {
+        assert!(vanished.elapsed() < bound, "{} left after {bound:?}", Figures::of(address).sessions());
+        neighbour.events.read_more().unwrap();
+    }
+    println!("all found after {:?}", vanished.elapsed());
+    Process(hub.pid()).until_descriptors(descriptors + 8);
+    let id = publish(address, "a", "x");
+    assert_eq!(neighbour.events.expect().id, id);
+    drop(lost);
 }
 
 // KAL-06, EVR-04

@@ -17,6 +17,7 @@
 
 mod answer;
 mod binary;
+mod black_hole;
 mod body;
 mod client;
 mod connection;
@@ -36,6 +37,7 @@ mod sse;
 mod wait;
 
 pub use answer::{Answer, Head};
+pub use black_hole::BlackHole;
 pub use body::Source;
 pub use client::{Client, Publisher};
 pub use connection::Connection;
