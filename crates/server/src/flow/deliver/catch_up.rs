@@ -27,6 +27,9 @@ pub(crate) struct LogRead {
     pub(super) sent: usize,
     /// A read is under way or waits for its turn.
     wanted: bool,
+    /// A page has been handed over. Before that there is no way back to the tail, which may have sent the session
+    /// here for another reason than its floor.
+    begun: bool,
 }
 
 /// An encoded page.
@@ -44,7 +47,7 @@ pub(crate) struct PageRead {
 impl LogRead {
     /// Reads after `after`. Whoever makes it has looked for a gap already.
     pub(crate) fn new(reader: Box<dyn Reader>) -> Box<Self> {
-        Box::new(Self { reader: Some(reader), gap: None, page: None, sent: 0, wanted: false })
+        Box::new(Self { reader: Some(reader), gap: None, page: None, sent: 0, wanted: false, begun: false })
     }
 
     /// Reads after `after` for a session that fell behind; finds out what is missing.
@@ -93,9 +96,10 @@ impl State {
             }
             let upto = page.run.upto;
             log.page = None;
+            log.begun = true;
             entry.session.skip_over(upto);
         }
-        if requested >= floor && !log.wanted && entry.session.partial() == 0 {
+        if log.begun && entry.session.cursor(head) >= floor && !log.wanted && entry.session.partial() == 0 {
             entry.log = None;
             entry.session.place = Place::Behind;
             return None;
