@@ -2,10 +2,10 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use headwater_hub::{Tail, Wire};
-use headwater_log::{Engine, Topic};
+use headwater_log::{Class, Classes, Durability, Engine, Pattern, Retention, Topic};
 use tokio::sync::oneshot;
 
 use crate::config::Settings;
@@ -62,7 +62,7 @@ impl Hub {
     /// Puts other settings in force, but for those that only a start can change.
     pub(crate) fn replace_settings(&self, mut settings: Settings) {
         settings.keep_for_restart(&self.settings());
-        self.engine.set_classes(settings.classes.clone());
+        self.engine.set_classes(with_own_topics(&settings.classes));
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
     }
 
@@ -99,4 +99,18 @@ impl Hub {
         }
         totals
     }
+}
+
+/// The configured classes behind the one of the hub's own topics: kept in memory, and not for long.
+pub(crate) fn with_own_topics(configured: &Classes) -> Classes {
+    let own = Class {
+        topics: Pattern::new("$hub/**").into_iter().collect(),
+        durability: Durability::Memory,
+        retention: Retention { age: Duration::from_secs(3600), events: 600, bytes: 1 << 20 },
+        ..Class::default()
+    };
+    let mut classes: Vec<Class> = configured.iter().cloned().collect();
+    let implied = classes.pop().unwrap_or_default();
+    classes.insert(0, own);
+    Classes::new(classes, implied)
 }

@@ -16,7 +16,7 @@ use crate::edge::connection::{Phase, Site};
 use crate::edge::listener;
 use crate::edge::tls::Tls;
 use crate::flow::fanout::{Message, Shard};
-use crate::hub::Hub;
+use crate::hub::{Hub, with_own_topics};
 use crate::observe;
 
 /// Streams a stopping hub ends at least per second, so that a nearly idle one stops at once.
@@ -197,10 +197,11 @@ impl Drop for Server {
 }
 
 fn open_log(settings: &Settings) -> Result<Arc<dyn Engine>, OpenError> {
+    let classes = with_own_topics(&settings.classes);
     match &settings.storage {
         Storage::Disk(folder) => {
             let mut options = EmbeddedOptions::new(folder);
-            options.classes = settings.classes.clone();
+            options.classes = classes;
             options.segment_bytes = settings.segment;
             options.idempotency_window = settings.idempotency;
             options.queue_bytes = settings.limits.queue;
@@ -208,7 +209,7 @@ fn open_log(settings: &Settings) -> Result<Arc<dyn Engine>, OpenError> {
             Ok(Embedded::open(options)?)
         }
         Storage::Memory => Ok(Memory::new(MemoryOptions {
-            classes: settings.classes.clone(),
+            classes,
             idempotency_window: settings.idempotency,
             queue_bytes: settings.limits.queue,
             memory_bytes: settings.memory,

@@ -7,7 +7,7 @@
 use http::header::{HOST, ORIGIN};
 use http::request::Parts;
 use http::uri::Authority;
-use http::{HeaderValue, StatusCode};
+use http::{HeaderValue, Method, StatusCode};
 
 use crate::api::problem::Problem;
 
@@ -51,11 +51,20 @@ pub(crate) fn admit(parts: &Parts) -> Result<Visitor, Problem> {
             false => Err(foreign_page("Origin")),
         },
         // A page of another site, loaded without CORS (an image, a form, a script element).
-        None if parts.headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site") => {
+        None if parts.headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site") && !opens_page(parts) => {
             Err(foreign_page("Sec-Fetch-Site"))
         }
         None => Ok(Visitor::default()),
     }
+}
+
+/// Whether a link on another site was followed to the hub's own page: the user comes along, and the other site sees nothing.
+fn opens_page(parts: &Parts) -> bool {
+    let is = |name: &str, value: &str| parts.headers.get(name).is_some_and(|found| found == value);
+    parts.method == Method::GET
+        && parts.uri.path() == "/"
+        && is("sec-fetch-mode", "navigate")
+        && is("sec-fetch-dest", "document")
 }
 
 fn foreign_page(field: &str) -> Problem {
@@ -124,5 +133,10 @@ mod tests {
         }
         assert_eq!(check("localhost", &[("sec-fetch-site", "cross-site")]).unwrap_err(), StatusCode::FORBIDDEN);
         assert!(check("localhost", &[("sec-fetch-site", "none")]).is_ok());
+        let link = [("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")];
+        assert_eq!(check("localhost", &link).unwrap_err(), StatusCode::FORBIDDEN, "a stream is no page to open");
+        let request =
+            link.iter().fold(Request::get("/").header("host", "localhost"), |request, (k, v)| request.header(*k, *v));
+        assert!(admit(&request.body(()).unwrap().into_parts().0).is_ok());
     }
 }

@@ -103,7 +103,7 @@ impl Problem {
     pub(crate) fn body(&self) -> String {
         let mut document = Map::new();
         document.insert("type".into(), format!("urn:headwater:problem:{}", self.kind).into());
-        document.insert("title".into(), self.status.canonical_reason().unwrap_or("Error").into());
+        document.insert("title".into(), title(self.kind).into());
         document.insert("status".into(), self.status.as_u16().into());
         document.insert("detail".into(), self.detail.clone().into());
         if let Some(field) = &self.field {
@@ -112,6 +112,13 @@ impl Problem {
         document.extend(self.extra.clone());
         Value::Object(document).to_string()
     }
+}
+
+/// `topic-finished` → `Topic finished`.
+fn title(kind: &str) -> String {
+    let mut words = kind.replace('-', " ");
+    words[..1].make_ascii_uppercase();
+    words
 }
 
 impl IntoResponse for Problem {
