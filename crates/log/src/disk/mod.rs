@@ -67,6 +67,7 @@ pub trait Disk: Debug + Send + Sync + 'static {
 }
 
 /// An open file.
+#[expect(clippy::len_without_is_empty, reason = "nothing asks whether a file is empty")]
 pub trait File: Debug + Send + Sync + 'static {
     /// Fills `buffer` from `offset`.
     ///

@@ -59,7 +59,7 @@ impl File for fs::File {
     }
 
     fn set_len(&self, length: u64) -> io::Result<()> {
-        fs::File::set_len(self, length)
+        Self::set_len(self, length)
     }
 
     fn len(&self) -> io::Result<u64> {

@@ -44,6 +44,7 @@ pub(crate) struct KeyMark {
 pub(crate) struct Active {
     pub(crate) file: Arc<dyn File>,
     pub(crate) base: u64,
+    /// When it was created, or took its first event.
     pub(crate) created: Timestamp,
     /// Where the next group goes.
     pub(crate) end: u64,
@@ -92,6 +93,9 @@ impl Active {
             counted: posting.counted,
             previous,
         });
+        if self.is_empty() {
+            self.created = time;
+        }
         self.note(posting.seq);
         self.newest_time = self.newest_time.max(time);
     }

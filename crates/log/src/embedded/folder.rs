@@ -11,6 +11,7 @@ use super::scan::Seal;
 use crate::Epoch;
 use crate::disk::{Disk, File};
 use crate::format::manifest::{Manifest, ManifestFault};
+use crate::format::marks::Marks;
 
 /// A folder held by this log.
 pub(crate) struct Folder {
@@ -52,6 +53,19 @@ impl Folder {
 
     pub(crate) fn save_manifest(&self, manifest: &Manifest) -> io::Result<()> {
         self.save(MANIFEST, &manifest.encode())
+    }
+
+    /// The marks file; empty when there is none or it is damaged, which opening allows for.
+    pub(crate) fn load_marks(&self, seal: Seal) -> Result<Marks, OpenError> {
+        match self.read_small(MARKS) {
+            Ok(bytes) => Ok(Marks::decode(&bytes, seal.checksum).unwrap_or_default()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Marks::default()),
+            Err(error) => Err(storage(&self.path.join(MARKS), &error)),
+        }
+    }
+
+    pub(crate) fn save_marks(&self, marks: &Marks, seal: Seal) -> io::Result<()> {
+        self.save(MARKS, &marks.encode(seal.checksum))
     }
 
     /// A small file, whole.
@@ -103,3 +117,4 @@ fn new_manifest() -> Manifest {
 
 const LOCK: &str = "lock";
 const MANIFEST: &str = "manifest";
+const MARKS: &str = "marks";

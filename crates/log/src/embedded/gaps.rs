@@ -22,8 +22,9 @@ impl Index {
 
     /// The newest selected event above `after` that was removed since `since` floors had risen; 0 counts all.
     pub(crate) fn removed(&self, selection: &Selection, after: u64, since: u64) -> Option<u64> {
+        let unsure = (since == 0 && after < self.topics.unsure()).then_some(self.topics.unsure());
         let lost = (since == 0 && self.may_have_lost(selection, after)).then_some(self.volatile.lost);
-        lost.max(self.trimmed(selection, after, since))
+        lost.max(unsure).max(self.trimmed(selection, after, since))
     }
 
     fn trimmed(&self, selection: &Selection, after: u64, since: u64) -> Option<u64> {

@@ -64,7 +64,8 @@ impl Keys {
         }
     }
 
-    pub(crate) fn len(&self) -> usize {
+    #[cfg(test)]
+    fn len(&self) -> usize {
         self.by_hash.len()
     }
 

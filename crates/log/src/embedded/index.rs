@@ -37,6 +37,8 @@ pub(crate) struct Chain {
     /// In order.
     pub(crate) sealed: Vec<Arc<Sealed>>,
     pub(crate) active: Option<Active>,
+    /// Newest record that was in a removed segment.
+    pub(crate) removed: u64,
 }
 
 /// What the index keeps of an event.

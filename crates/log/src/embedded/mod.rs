@@ -2,7 +2,7 @@
 //!
 //! `queue` takes requests in; `writer` (with `resolve`, `group` and `chain_file`) makes them durable; `index` (with
 //! `topics` and `active`) is what readers see; `reader` (with `fetch`) reads; `recovery` (with `scan`
-//! and `cut`) opens a folder.
+//! `reading` and `cut`) opens a folder; `keeper` (with `settle`, `retention` and `rewrite`) removes what is due.
 
 mod active;
 mod chain_file;
@@ -13,6 +13,7 @@ mod gaps;
 mod group;
 mod idempotency;
 mod index;
+mod keeper;
 mod options;
 mod places;
 mod plan;
@@ -21,6 +22,8 @@ mod reader;
 mod reading;
 mod recovery;
 mod resolve;
+mod retention;
+mod rewrite;
 mod roll;
 mod scan;
 mod seal;
@@ -42,6 +45,7 @@ use crate::{
     Topic, TopicInfo, Usage,
 };
 use folder::Folder;
+use keeper::{Keeper, Stop};
 pub use options::{EmbeddedOptions, OpenError};
 use queue::{Queue, Request};
 use reader::LogReader;
@@ -52,8 +56,9 @@ use writer::Writer;
 /// A log in segment files of one folder, held exclusively while it is open.
 pub struct Embedded {
     shared: Arc<Shared>,
-    /// The writer's thread until it is closed.
-    writer: Mutex<Option<JoinHandle<()>>>,
+    stop: Arc<Stop>,
+    /// The writer and the keeper, until it is closed.
+    threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Embedded {
@@ -82,10 +87,18 @@ impl Embedded {
             classes,
             slots: Vec::new(),
         };
+        let stop = Arc::new(Stop::default());
+        let window = options.idempotency_window;
+        let keeper = Keeper::new(shared.clone(), writer.folder.clone(), stop.clone(), window);
+        let failed = |error: std::io::Error| OpenError::Storage {
+            file: options.folder.clone(),
+            cause: format!("start a thread: {error}"),
+        };
         let thread = std::thread::Builder::new().name("log-writer".into()).spawn(move || writer.run());
-        let thread =
-            thread.map_err(|error| OpenError::Storage { file: options.folder.clone(), cause: error.to_string() })?;
-        Ok(Arc::new(Self { shared, writer: Mutex::new(Some(thread)) }))
+        let mut log = Self { shared, stop, threads: Mutex::new(vec![thread.map_err(failed)?]) };
+        let thread = std::thread::Builder::new().name("log-keeper".into()).spawn(move || keeper.run());
+        log.threads.get_mut().unwrap_or_else(PoisonError::into_inner).push(thread.map_err(failed)?);
+        Ok(Arc::new(log))
     }
 }
 
@@ -151,10 +164,11 @@ impl Engine for Embedded {
 
     fn close(&self) {
         self.shared.queue.shut(AppendError::Closed);
-        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(writer) = writer {
-            // A writer that panicked has nothing left to finish.
-            let _ = writer.join();
+        self.stop.stop();
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads {
+            // One that panicked has nothing left to finish.
+            let _ = thread.join();
         }
     }
 }

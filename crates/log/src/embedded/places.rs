@@ -12,6 +12,9 @@ use crate::disk::File;
 use crate::format::footer::{Posting, TopicEntry};
 use crate::{ReadError, Topic, TopicInfo};
 
+/// Where a live event is.
+pub(crate) type Place = (Arc<dyn File>, Posting);
+
 /// The segments that have live events of a topic.
 pub(crate) struct Places {
     id: TopicId,
@@ -126,7 +129,7 @@ impl Places {
     }
 
     /// File, offset and length of a live event.
-    pub(crate) fn locate(&self, seq: u64, seal: Seal) -> Result<Option<(Arc<dyn File>, Posting)>, ReadError> {
+    pub(crate) fn locate(&self, seq: u64, seal: Seal) -> Result<Option<Place>, ReadError> {
         if let Some((posting, file)) = self.active.iter().find(|(posting, _)| posting.seq == seq) {
             return Ok(file.clone().map(|file| (file, *posting)));
         }

@@ -7,8 +7,19 @@ use crate::{AppendDone, AppendError, DeleteDone, NewEvent, Topic};
 
 /// What the writer is asked to do.
 pub(crate) enum Request {
-    Append { batch: Vec<NewEvent>, done: AppendDone },
-    Delete { topic: Topic, done: DeleteDone },
+    Append {
+        batch: Vec<NewEvent>,
+        done: AppendDone,
+    },
+    Delete {
+        topic: Topic,
+        done: DeleteDone,
+    },
+    /// End the segment of a chain that has this base; nobody waits for it.
+    Seal {
+        slot: usize,
+        base: u64,
+    },
 }
 
 /// Requests in order. Many threads push, the writer takes.
@@ -31,6 +42,7 @@ impl Request {
         match self {
             Self::Append { done, .. } => done(Err(error)),
             Self::Delete { done, .. } => done(Err(error)),
+            Self::Seal { .. } => {}
         }
     }
 
@@ -39,7 +51,7 @@ impl Request {
             Self::Append { batch, .. } => {
                 batch.iter().map(|event| EVENT_BYTES + event.topic.as_str().len() + event.data.len()).sum()
             }
-            Self::Delete { .. } => EVENT_BYTES,
+            Self::Delete { .. } | Self::Seal { .. } => EVENT_BYTES,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Reads the segments of a folder into an index: sealed ones by their footers, the newest by scanning.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -18,6 +18,7 @@ use super::topics::TopicId;
 use crate::disk::File;
 use crate::format::footer::Posting;
 use crate::format::group::GroupHeader;
+use crate::format::marks::Marks;
 use crate::format::record::Record;
 use crate::format::segment::{self, HEAD_BYTES, SegmentHead};
 use crate::{EndReason, Timestamp, Topic};
@@ -31,6 +32,10 @@ pub(crate) struct Reading<'a> {
     /// Topics by the number of their deletion.
     pub(crate) deletions: BTreeMap<u64, TopicId>,
     pub(crate) marks: Vec<KeyMark>,
+    /// Newest removed event of topics, from footers and the marks file.
+    pub(crate) floors: HashMap<TopicId, u64>,
+    /// Any topic may have lost events up to here.
+    pub(crate) unsure: u64,
 }
 
 /// One record of the last group of a segment, held until it is known whether the group is whole.
@@ -55,7 +60,16 @@ struct Opened {
 
 impl<'a> Reading<'a> {
     pub(crate) fn new(folder: &'a Folder, seal: Seal, keys: &'a Keys, index: Index) -> Self {
-        Self { folder, seal, keys, index, deletions: BTreeMap::new(), marks: Vec::new() }
+        Self {
+            folder,
+            seal,
+            keys,
+            index,
+            deletions: BTreeMap::new(),
+            marks: Vec::new(),
+            floors: HashMap::new(),
+            unsure: 0,
+        }
     }
 
     /// Reads the segments of one chain; returns how it ends unless it has none.
@@ -64,10 +78,15 @@ impl<'a> Reading<'a> {
         for base in bases {
             opened.extend(self.open(&segment::file_name(chain, *base))?);
         }
-        let mut newest = None;
+        let mut newest: Option<Newest> = None;
         let befores: Vec<_> = opened.iter().map(|segment| segment.head.before).collect();
         for (at, segment) in opened.into_iter().enumerate() {
             let Opened { head, .. } = segment;
+            // A hole that the marks do not account for.
+            let reached = newest.as_ref().map_or(0, Newest::tail).max(self.index.chains[slot].removed);
+            if head.before > reached {
+                self.unsure = self.unsure.max(head.before);
+            }
             let footer = Footer::read(&segment.file, segment.length, self.seal);
             let footer = footer.map_err(|error| storage(&self.folder.path.join(&segment.name), &error))?;
             let mut ends =
@@ -80,6 +99,22 @@ impl<'a> Reading<'a> {
             newest = Some(ends);
         }
         Ok(newest)
+    }
+
+    /// Takes in what the marks file says.
+    pub(crate) fn take_marks(&mut self, marks: &Marks) {
+        self.index.topics.restore_forgotten(marks.forgotten);
+        self.unsure = self.unsure.max(marks.unsure);
+        for (name, removed) in &marks.topics {
+            let Some(topic) = self.topic(name) else { continue };
+            let id = self.index.topics.intern(&topic, &self.index.classes);
+            self.floor(id, *removed);
+        }
+    }
+
+    fn floor(&mut self, id: TopicId, removed: u64) {
+        let floor = self.floors.entry(id).or_default();
+        *floor = removed.max(*floor);
     }
 
     /// Indexes the last groups of the newest segments, but for those that were cut.
@@ -124,6 +159,9 @@ impl<'a> Reading<'a> {
             if entry.deleted > 0 {
                 self.deletions.insert(entry.deleted, id);
             }
+            if entry.removed > 0 {
+                self.floor(id, entry.removed);
+            }
             ids.push(id);
         }
         self.marks.extend(&footer.keys);
@@ -137,16 +175,17 @@ impl<'a> Reading<'a> {
     fn rebuild(&mut self, slot: usize, segment: Opened, tail: u64) -> Result<GroupHeader, OpenError> {
         let path = self.folder.path.join(&segment.name);
         let (file, name) = (segment.file.clone(), segment.name.clone());
-        let base = segment.head.base;
+        let (base, chain) = (segment.head.base, segment.head.chain);
         let mut unsealed = self.scan_newest(slot, segment)?;
         std::mem::take(&mut unsealed.held).into_iter().for_each(|item| self.add(slot, item));
         let end = unsealed.extent.end;
         let (group, active) = (unsealed.extent.last, self.index.chains[slot].active.take());
-        let (Some((_, group)), Some(mut active)) = (group, active.filter(|active| active.last == tail)) else {
+        let whole = |group: &(u64, GroupHeader)| group.1.tails.contains(&(chain, tail));
+        let (Some((_, group)), Some(mut active)) = (group.filter(whole), active) else {
             return Err(OpenError::Damaged { file: path, offset: end });
         };
         active.end = end;
-        let ending = ending(&self.index, &active, &group, self.seal);
+        let ending = ending(&self.index, &active, &group, self.seal, &HashMap::new());
         let length = end + ending.bytes.len() as u64;
         let write = || {
             file.write_all_at(&ending.bytes, end)?;

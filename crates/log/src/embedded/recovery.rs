@@ -33,19 +33,30 @@ pub(crate) fn recover(folder: &Folder, options: &EmbeddedOptions) -> Result<Reco
     let mut manifest = folder.load_manifest(!listing.is_empty())?;
     let seal = Seal::of(&manifest);
     let mut keys = Keys::new(manifest.salt, options.idempotency_window);
+    let marks = folder.load_marks(seal)?;
     let index = Index::new(Arc::new(options.classes.clone()));
     let mut reading = Reading::new(folder, seal, &keys, index);
     let mut newest: Vec<Newest> = Vec::new();
     for (slot, (id, identity)) in manifest.chains.iter().enumerate() {
-        let chain = Chain { id: *id, identity: identity.clone(), sealed: Vec::new(), active: None };
+        let removed = marks.chains.iter().find(|(chain, _)| chain == id).map_or(0, |(_, removed)| *removed);
+        let chain = Chain { id: *id, identity: identity.clone(), sealed: Vec::new(), active: None, removed };
         reading.index.chains.push(chain);
         newest.extend(reading.chain(slot, *id, listing.get(id).map_or(&[], |bases| bases))?);
     }
     let next = cut::settle(folder, &mut manifest, &mut newest)?;
     reading.take_held(&mut newest);
-    let Reading { mut index, deletions, mut marks, .. } = reading;
+    reading.take_marks(&marks);
+    let Reading { mut index, deletions, mut marks, floors, unsure, .. } = reading;
+    index.topics.be_unsure(unsure);
     for (seq, topic) in deletions {
-        remove_before(&mut index, topic, seq, seal).map_err(|error| unreadable(folder, error))?;
+        if let Some(state) = index.topics.get_mut(topic) {
+            state.deleted = state.deleted.max(seq);
+        }
+        remove_upto(&mut index, topic, seq, seal).map_err(|error| unreadable(folder, error))?;
+    }
+    for (topic, floor) in floors {
+        remove_upto(&mut index, topic, floor, seal).map_err(|error| unreadable(folder, error))?;
+        index.topics.raise_floor(topic, floor);
     }
     let now = options.clock.now();
     marks.sort_unstable_by_key(|mark| mark.seq);
@@ -85,11 +96,8 @@ fn list(folder: &Folder) -> Result<BTreeMap<u16, Vec<u64>>, OpenError> {
     Ok(listing)
 }
 
-/// Takes away what a deletion deletes of a topic that may have younger events again.
-fn remove_before(index: &mut Index, id: TopicId, seq: u64, seal: Seal) -> Result<(), ReadError> {
-    if let Some(state) = index.topics.get_mut(id) {
-        state.deleted = state.deleted.max(seq);
-    }
+/// Takes away the events of a topic up to a place, above which it may have others.
+fn remove_upto(index: &mut Index, id: TopicId, seq: u64, seal: Seal) -> Result<(), ReadError> {
     let Some(places) = index.places(id) else { return Ok(()) };
     let loss = places.upto(seq, seal)?;
     index.take_off(id, loss);

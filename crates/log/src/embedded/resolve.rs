@@ -37,6 +37,7 @@ impl Writer {
                 }
                 group.answers.push(Answer::Delete { done, existed });
             }
+            Request::Seal { .. } => {}
         }
     }
 

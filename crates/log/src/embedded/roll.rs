@@ -1,11 +1,13 @@
 //! From one segment file of a chain to the next.
 
+use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 
 use super::active::Active;
 use super::chain_file::ChainFile;
 use super::group::Block;
+use super::keeper::SEGMENTS_PER_AGE;
 use super::seal::ending;
 use super::sealed::{Footer, Sealed};
 use super::writer::{Failure, Writer, failed, full_or_failed};
@@ -14,7 +16,8 @@ use crate::format::segment::{self, HEAD_BYTES, SegmentHead};
 impl Writer {
     /// Sees to it that the block's chain has a file with room for it.
     pub(crate) fn make_room(&mut self, block: &Block) -> Result<(), Failure> {
-        if self.files[block.slot].as_ref().is_some_and(|file| file.end >= self.segment_bytes || self.is_far(block)) {
+        let full = self.files[block.slot].as_ref().is_some_and(|file| file.end >= self.segment_bytes);
+        if full || self.is_far(block) {
             self.seal_segment(block.slot)?;
         }
         if self.files[block.slot].is_none() {
@@ -64,7 +67,7 @@ impl Writer {
             return Ok(());
         };
         let Some(group) = &file.group else { return Ok(()) };
-        let ending = ending(&index, active, group, self.seal);
+        let ending = ending(&index, active, group, self.seal, &HashMap::new());
         let base = active.base;
         drop(index);
         let length = file.end + ending.bytes.len() as u64;
@@ -83,11 +86,30 @@ impl Writer {
         Ok(())
     }
 
-    /// Whether numbers have gone on so far that the segment's index cannot hold them.
+    /// Ends a segment before it is full, for the keeper, and starts the next, so that the old one may go.
+    pub(crate) fn end_segment(&mut self, slot: usize, base: u64) -> Result<(), String> {
+        let is_that = self.shared.index().chains[slot].active.as_ref().is_some_and(|active| active.base == base);
+        if !is_that {
+            return Ok(());
+        }
+        match self.seal_segment(slot).and_then(|()| self.start_segment(slot)) {
+            // Another time.
+            Ok(()) | Err(Failure::Full) => Ok(()),
+            Err(Failure::Failed(reason)) => Err(reason),
+        }
+    }
+
+    /// Whether the active segment has come too far to take a block: in numbers, which its index could not hold, or in
+    /// time, as its events only go together.
     fn is_far(&self, block: &Block) -> bool {
         let index = self.shared.index();
-        let active = index.chains[block.slot].active.as_ref();
-        active.is_some_and(|active| block.newest - active.base >= u64::from(u32::MAX))
+        let Some(active) = &index.chains[block.slot].active else { return false };
+        let class = self.slots.iter().position(|slot| *slot == block.slot);
+        let class = class.and_then(|at| self.classes.iter().nth(at));
+        let age = class.map_or(0, |class| class.retention.age.as_micros() as u64);
+        let open = self.shared.clock.now().saturating_sub(active.created);
+        let late = age > 0 && open > age / SEGMENTS_PER_AGE && !active.is_empty();
+        late || block.newest - active.base >= u64::from(u32::MAX)
     }
 
     /// Writes a new chain into the manifest before its first file.

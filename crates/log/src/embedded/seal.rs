@@ -1,5 +1,7 @@
 //! Sealing: the footer of a segment from its index in memory.
 
+use std::collections::HashMap;
+
 use super::active::Active;
 use super::index::Index;
 use super::scan::Seal;
@@ -17,11 +19,19 @@ pub(crate) struct Ending {
     pub(crate) trailer: Trailer,
 }
 
-/// Builds the ending of an active segment. No topic with a record in it was forgotten. `group` is the header of its last group.
-pub(crate) fn ending(index: &Index, active: &Active, group: &GroupHeader, seal: Seal) -> Ending {
+/// Builds the ending of an active segment. No topic with a record in it was forgotten. `group` is the header of its last group; `carried` is what an
+/// older footer of a rewritten segment knew.
+pub(crate) fn ending(
+    index: &Index,
+    active: &Active,
+    group: &GroupHeader,
+    seal: Seal,
+    carried: &HashMap<TopicId, TopicEntry>,
+) -> Ending {
     let mut bytes = vec![0; 4];
     let lists = active.end + 4;
     let mut topics: Vec<_> = active.topics().collect();
+    topics.extend(carried.keys().filter(|topic| !active.has(**topic)));
     topics.sort_unstable();
     let mut entries = Vec::with_capacity(topics.len());
     for topic in &topics {
@@ -35,6 +45,7 @@ pub(crate) fn ending(index: &Index, active: &Active, group: &GroupHeader, seal: 
             events: postings.len() as u64,
             bytes: postings.iter().map(|posting| u64::from(posting.counted)).sum(),
             deleted: active.deletion(*topic),
+            removed: 0,
             list_offset: (start - 4) as u32,
             list_bytes: (bytes.len() - start) as u32,
             list_checksum: seal.checksum.of(&[&bytes[start..]]),
@@ -43,6 +54,12 @@ pub(crate) fn ending(index: &Index, active: &Active, group: &GroupHeader, seal: 
         // Where a younger segment of another chain has the topic's newest event, that one tells.
         if let Some(state) = index.topics.get(*topic).filter(|state| state.last == entry.last) {
             (entry.last_time, entry.end) = (state.last_time, state.end);
+        }
+        if let Some(old) = carried.get(topic) {
+            entry.removed = old.removed;
+            if old.last == entry.last {
+                (entry.last_time, entry.end) = (old.last_time, old.end);
+            }
         }
         entries.push(entry);
     }
@@ -70,7 +87,7 @@ pub(crate) fn ending(index: &Index, active: &Active, group: &GroupHeader, seal: 
         keys: active.keys.len() as u32,
         marks: active.times.len() as u32,
         group_bytes: group.len() as u32,
-        first: active.first,
+        first: active.first.max(active.base + 1),
         last: active.last,
         newest_time: active.newest_time,
         events: active.len() as u64,

@@ -32,6 +32,8 @@ pub(crate) struct Sealed {
     /// Topics, in order of their numbers, with the offset of their directory entry. 8 bytes for each.
     topics: Box<[(TopicId, u32)]>,
     pub(crate) times: Box<[TimeMark]>,
+    /// Time of its newest idempotency key.
+    pub(crate) newest_key: Option<Timestamp>,
 }
 
 /// What a footer tells beside the segment's own index; needed only while opening.
@@ -111,6 +113,7 @@ impl Sealed {
             lists: trailer.lists,
             topics: topics.into(),
             times: footer.times.clone().into(),
+            newest_key: footer.keys.iter().map(|key| key.time).max(),
         }
     }
 

@@ -43,6 +43,8 @@ pub(crate) struct Topics {
     newest_trimmed: u64,
     /// Highest floor of the topics that were forgotten: any unknown topic may have lost events up to here.
     forgotten: u64,
+    /// Any topic may have lost events up to here, known or not.
+    unsure: u64,
 }
 
 impl TopicState {
@@ -55,7 +57,7 @@ impl TopicState {
 impl Default for Topics {
     fn default() -> Self {
         let (states, by_name, sorted) = (Vec::new(), HashMap::new(), BTreeMap::new());
-        Self { states, by_name, sorted, trims: 1, newest_trimmed: 0, forgotten: 0 }
+        Self { states, by_name, sorted, trims: 1, newest_trimmed: 0, forgotten: 0, unsure: 0 }
     }
 }
 
@@ -132,10 +134,19 @@ impl Topics {
         self.sorted.remove(&state.name);
     }
 
-    /// Takes the marks of an earlier run.
-    pub(crate) fn restore_marks(&mut self, forgotten: u64) {
+    /// Takes the common mark of an earlier run, before any topic is known.
+    pub(crate) fn restore_forgotten(&mut self, forgotten: u64) {
         self.forgotten = self.forgotten.max(forgotten);
         self.newest_trimmed = self.newest_trimmed.max(forgotten);
+    }
+
+    /// Segments are missing, and nothing tells what was in them.
+    pub(crate) fn be_unsure(&mut self, upto: u64) {
+        self.unsure = self.unsure.max(upto);
+    }
+
+    pub(crate) fn unsure(&self) -> u64 {
+        self.unsure
     }
 
     /// Looks every topic's class up again.
@@ -164,11 +175,6 @@ impl Topics {
 
     pub(crate) fn len(&self) -> usize {
         self.by_name.len()
-    }
-
-    /// One more than the highest number given out.
-    pub(crate) fn numbers(&self) -> usize {
-        self.states.len()
     }
 
     pub(crate) fn trims(&self) -> u64 {

@@ -68,7 +68,10 @@ impl Writer {
         let headroom = GroupHeader::bytes_for(1 + self.slots.len() + self.tails.len());
         let mut group = Group::new(self.next, now, self.seal.checksum, headroom);
         for request in requests {
-            self.resolve(&mut group, request);
+            match request {
+                Request::Seal { slot, base } => self.end_segment(slot, base)?,
+                request => self.resolve(&mut group, request),
+            }
         }
         let outcome = if group.members.is_empty() { Ok(Vec::new()) } else { self.store(&mut group) };
         let answers = std::mem::take(&mut group.answers);
@@ -252,7 +255,7 @@ impl Writer {
             return slot;
         }
         let id = index.chains.iter().map(|chain| chain.id + 1).max().unwrap_or(0);
-        index.chains.push(Chain { id, identity: identity.into(), sealed: Vec::new(), active: None });
+        index.chains.push(Chain { id, identity: identity.into(), sealed: Vec::new(), active: None, removed: 0 });
         self.files.push(None);
         index.chains.len() - 1
     }

@@ -5,7 +5,7 @@
 //!            number is than the one before (than the base), how much further the offset, the record's length, and
 //!            how much of that retention does not count
 //! directory  per topic: u64 first, u64 last, u64 time of last, u64 events, u64 counted bytes, u64 newest
-//!            deletion, u32 offset of its list (from the first one's), u32 bytes of it, u32 checksum of it,
+//!            deletion, u64 newest event that a rewrite left out, u32 offset of its list (from the first one's), u32 bytes of it, u32 checksum of it,
 //!            u8 end (0 none, 1 done, 2 error, 3 cancelled), u16 bytes of the name, name
 //! keys       per idempotency key: u64 hash, u64 sequence number, u64 time
 //! times      per mark: u64 first sequence number after it, u32 offset of a group, u64 highest time before it
@@ -44,6 +44,8 @@ pub(crate) struct TopicEntry {
     pub(crate) bytes: u64,
     /// Newest deletion in this segment; 0 for none.
     pub(crate) deleted: u64,
+    /// Newest event that was left out when the segment was rewritten; 0 for none.
+    pub(crate) removed: u64,
     pub(crate) list_offset: u32,
     pub(crate) list_bytes: u32,
     pub(crate) list_checksum: u32,
@@ -63,7 +65,7 @@ pub(crate) struct Posting {
 /// Bytes of the trailer.
 pub(crate) const TRAILER_BYTES: usize = 2 * 8 + 4 * 4 + 4 * 8 + 4 + 8;
 /// Bytes of a directory entry before the name.
-pub(crate) const ENTRY_BYTES: usize = 63;
+pub(crate) const ENTRY_BYTES: usize = 71;
 const MAGIC: &[u8; 8] = b"HWFOOT\0\n";
 
 impl Trailer {
@@ -98,7 +100,7 @@ impl Trailer {
 
 impl TopicEntry {
     pub(crate) fn write(&self, name: &str, out: &mut Vec<u8>) {
-        for number in [self.first, self.last, self.last_time, self.events, self.bytes, self.deleted] {
+        for number in [self.first, self.last, self.last_time, self.events, self.bytes, self.deleted, self.removed] {
             out.extend(number.to_le_bytes());
         }
         for number in [self.list_offset, self.list_bytes, self.list_checksum] {
@@ -117,7 +119,7 @@ impl TopicEntry {
     /// The entry and the length of the name that follows.
     pub(crate) fn read(input: &mut Input<'_>) -> Option<(Self, usize)> {
         let (first, last, last_time) = (input.u64()?, input.u64()?, input.u64()?);
-        let (events, bytes, deleted) = (input.u64()?, input.u64()?, input.u64()?);
+        let (events, bytes, deleted, removed) = (input.u64()?, input.u64()?, input.u64()?, input.u64()?);
         let (list_offset, list_bytes, list_checksum) = (input.u32()?, input.u32()?, input.u32()?);
         let end = match input.u8()? {
             0 => None,
@@ -127,8 +129,19 @@ impl TopicEntry {
             _ => return None,
         };
         let name = usize::from(input.u16()?);
-        let entry =
-            Self { first, last, last_time, events, bytes, deleted, list_offset, list_bytes, list_checksum, end };
+        let entry = Self {
+            first,
+            last,
+            last_time,
+            events,
+            bytes,
+            deleted,
+            removed,
+            list_offset,
+            list_bytes,
+            list_checksum,
+            end,
+        };
         Some((entry, name))
     }
 }

@@ -6,6 +6,7 @@
 pub(crate) mod footer;
 pub(crate) mod group;
 pub(crate) mod manifest;
+pub(crate) mod marks;
 pub(crate) mod record;
 pub(crate) mod segment;
 

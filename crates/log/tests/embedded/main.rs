@@ -5,6 +5,7 @@
 mod basics;
 #[path = "../common/mod.rs"]
 mod common;
+mod retention;
 mod segments;
 
 use std::path::Path;
