@@ -110,8 +110,8 @@ impl Ledger {
         keyed.next().map(|(event, seq)| (event.clone(), *seq))
     }
 
-    /// Compares what the log serves with what it promised.
-    pub fn check(&self, engine: &dyn Engine, rules: &Rules) {
+    /// Compares what the log serves with what it promised; the newest number it serves.
+    pub fn check(&self, engine: &dyn Engine, rules: &Rules) -> u64 {
         let served = read(engine, &["**"], 0);
         assert!(seqs(&served).is_sorted_by(|a, b| a < b), "order and uniqueness of {:?}", seqs(&served));
         let mut found: BTreeMap<Topic, Vec<Stored>> = BTreeMap::new();
@@ -128,6 +128,7 @@ impl Ledger {
             expected.check(topic, found, rules);
         }
         self.check_batches(&found);
+        served.last().map_or(0, |event| event.seq)
     }
 
     /// What a log with one flipped bit may serve: sound events in order; unless it says that it is damaged, all of
@@ -259,12 +260,11 @@ fn anonymous(stored: &StoredEvent) -> NewEvent {
 }
 
 /// What a log that was opened again owes beside its events: new numbers, known keys.
-pub fn check_goes_on(ledger: &Ledger, engine: &dyn Engine) {
+pub fn check_goes_on(ledger: &Ledger, engine: &dyn Engine, last: u64) {
     if let Some((event, seq)) = ledger.keyed() {
         let again = append(engine, vec![event]).unwrap_or_else(|error| panic!("refuses a repeat: {error}"));
         assert_eq!(again, [Receipt { seq, duplicate: true }], "a key was forgotten");
     }
-    let last = read(engine, &["**"], 0).last().map_or(0, |event| event.seq);
     let head = engine.bounds().head;
     assert!(head >= last && head >= ledger.newest(), "head {head} is behind {last} or {}", ledger.newest());
     let next = append(engine, vec![event("u/0", "next"), keyed("lim/0", "next", "next")]);

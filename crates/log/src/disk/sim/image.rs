@@ -23,7 +23,7 @@ pub(super) struct Image {
     /// What lies between the two, in order.
     pending: Vec<NameChange>,
     locks: HashSet<PathBuf>,
-    pub(super) operations: OpNumber,
+    pub(super) history: Vec<&'static str>,
     pub(super) faults: BTreeMap<OpNumber, Fault>,
     pub(super) failures: Vec<String>,
     pub(super) capacity: Option<u64>,
@@ -55,7 +55,7 @@ impl Image {
             durable_names: BTreeMap::new(),
             pending: Vec::new(),
             locks: HashSet::new(),
-            operations: 0,
+            history: Vec::new(),
             faults: BTreeMap::new(),
             failures: Vec::new(),
             capacity: None,
@@ -73,7 +73,7 @@ impl Image {
             durable_names: self.durable_names.clone(),
             pending: self.pending.clone(),
             locks: HashSet::new(),
-            operations: self.operations,
+            history: self.history.clone(),
             faults: BTreeMap::new(),
             failures: Vec::new(),
             capacity: self.capacity,
@@ -90,13 +90,14 @@ impl Image {
     }
 
     /// Counts an operation and finds its fault.
-    pub(super) fn begin(&mut self, run: u64, what: &str, path: &Path) -> io::Result<Begun> {
+    pub(super) fn begin(&mut self, run: u64, what: &'static str, path: &Path) -> io::Result<Begun> {
         self.alive(run)?;
-        self.operations += 1;
-        let fault = self.faults.remove(&self.operations);
+        self.history.push(what);
+        let number = self.history.len() as OpNumber;
+        let fault = self.faults.remove(&number);
         if let Some(fault) = fault {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            self.failures.push(format!("{fault:?} at operation {} ({what} {name})", self.operations));
+            self.failures.push(format!("{fault:?} at operation {number} ({what} {name})"));
             self.dead = fault == Fault::Crash;
         }
         Ok(Begun { fault })

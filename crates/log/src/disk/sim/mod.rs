@@ -65,7 +65,12 @@ impl SimDisk {
 
     /// Operations so far, over all runs.
     pub fn operations(&self) -> OpNumber {
-        self.image().operations
+        self.image().history.len() as OpNumber
+    }
+
+    /// What each operation was, in order.
+    pub fn history(&self) -> Vec<&'static str> {
+        self.image().history.clone()
     }
 
     /// Makes one operation fail.
