@@ -158,24 +158,18 @@ impl Decoder {
             self.cross_border(chunk)?;
         }
         let text = chunk.text();
-        let mut cursor = *chunk;
-        while let Some(Taken { line, start, cr_is_last }) = cursor.take_line() {
+        while let Some(Taken { line, start, cr_is_last }) = chunk.take_line() {
             if cr_is_last {
                 self.border = Border::AfterCr;
             }
             if !line.is_empty() {
                 let end = start + line.len();
-                if let Err(error) = self.read_line(line, Some(end).filter(|end| *end <= text.len()), text) {
-                    *chunk = cursor;
-                    return Err(error);
-                }
+                self.read_line(line, Some(end).filter(|end| *end <= text.len()), text)?;
             } else if self.end_block(text) {
-                *chunk = cursor;
                 return Ok(true);
             }
         }
-        *chunk = cursor;
-        self.block.hold(chunk.text());
+        self.block.hold(text);
         self.keep_partial(chunk.take(usize::MAX)).map(|()| false)
     }
 
