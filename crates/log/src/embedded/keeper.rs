@@ -66,16 +66,23 @@ impl Keeper {
     }
 
     /// Works until it is stopped or the log fails.
-    pub(crate) fn run(mut self) {
-        while !self.stop.wait() {
-            if matches!(self.shared.health(), Health::Failed(_)) {
-                return;
+    pub(crate) fn run(keeper: &Mutex<Self>, stop: &Stop) {
+        while !stop.wait() && Self::keep(keeper) {}
+    }
+
+    /// One pass; whether another makes sense.
+    pub(crate) fn keep(keeper: &Mutex<Self>) -> bool {
+        let mut keeper = keeper.lock().unwrap_or_else(PoisonError::into_inner);
+        if matches!(keeper.shared.health(), Health::Failed(_)) {
+            return false;
+        }
+        match keeper.pass() {
+            Err(Trouble::Failed(reason)) => {
+                keeper.shared.set_health(Health::Failed(reason.clone()));
+                keeper.shared.queue.fail(&AppendError::Failed(reason));
+                false
             }
-            if let Err(Trouble::Failed(reason)) = self.pass() {
-                self.shared.set_health(Health::Failed(reason.clone()));
-                self.shared.queue.fail(&AppendError::Failed(reason));
-                return;
-            }
+            Err(Trouble::Later) | Ok(()) => true,
         }
     }
 
@@ -87,10 +94,11 @@ impl Keeper {
         }
         self.shared.settle(None);
         let now = self.shared.clock.now();
-        self.end_quiet(now);
         self.expire(now)?;
         self.rewrite_one(now)?;
         self.forget_idle(now);
+        // Last, as the writer takes it from here: a pass and the end of a segment do not meet.
+        self.end_quiet(now);
         Ok(())
     }
 

@@ -57,6 +57,8 @@ use writer::Writer;
 pub struct Embedded {
     shared: Arc<Shared>,
     stop: Arc<Stop>,
+    /// Locked for one pass at a time, by its thread or by who wants one now.
+    keeper: Arc<Mutex<Keeper>>,
     /// The writer and the keeper, until it is closed.
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -95,10 +97,22 @@ impl Embedded {
             cause: format!("start a thread: {error}"),
         };
         let thread = std::thread::Builder::new().name("log-writer".into()).spawn(move || writer.run());
-        let mut log = Self { shared, stop, threads: Mutex::new(vec![thread.map_err(failed)?]) };
-        let thread = std::thread::Builder::new().name("log-keeper".into()).spawn(move || keeper.run());
+        let keeper = Arc::new(Mutex::new(keeper));
+        let mut log = Self {
+            shared,
+            stop: stop.clone(),
+            keeper: keeper.clone(),
+            threads: Mutex::new(vec![thread.map_err(failed)?]),
+        };
+        let thread = std::thread::Builder::new().name("log-keeper".into()).spawn(move || Keeper::run(&keeper, &stop));
         log.threads.get_mut().unwrap_or_else(PoisonError::into_inner).push(thread.map_err(failed)?);
         Ok(Arc::new(log))
+    }
+
+    /// Does at once what the background thread does every half a second: lets go of what is past its age, gives dead
+    /// space back. One pass does a bounded amount. Blocks on the disk.
+    pub fn keep(&self) {
+        Keeper::keep(&self.keeper);
     }
 }
 
