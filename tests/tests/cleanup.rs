@@ -67,11 +67,7 @@ fn buf_06_nothing_stays_behind_when_all_clients_have_left() {
     for _ in 0..100 {
         publisher.publish("full", &"x".repeat(10_000)).unwrap();
     }
-    let quiet = |what: &str| {
-        Figures::until(address, what, |figures| {
-            figures.sessions() == 0.0
-        })
-    };
+    let quiet = |what: &str| Figures::until(address, what, |figures| figures.sessions() == 0.0);
     let process = Process(hub.pid());
     run(address, cycles / 4);
     quiet("the sessions of the first round to end");

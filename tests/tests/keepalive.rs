@@ -157,9 +157,8 @@ fn bsg_06_black_holed_clients_are_found_within_the_bound() {
     let mut network = BlackHole::new();
     let descriptors = Process(hub.pid()).descriptors();
     let mut neighbour = subscribe(address, "?topic=a");
-    let lost: Vec<Stream> = (0..200)
-        .map(|_| Connection::over(network.connect(address)).subscribe("?topic=a", &[]).unwrap())
-        .collect();
+    let lost: Vec<Stream> =
+        (0..200).map(|_| Connection::over(network.connect(address)).subscribe("?topic=a", &[]).unwrap()).collect();
     Figures::until(address, "all sessions", |figures| figures.sessions() == 201.0);
     network.swallow();
     let vanished = Instant::now();

@@ -157,7 +157,10 @@ fn t24_ambiguous_requests_smuggle_nothing() {
         ("a signed length", format!("{post}content-length: +1\r\n\r\nA{smuggled}")),
         ("a folded field", format!("{post}x: a\r\n content-length: 90\r\n\r\n{smuggled}")),
         ("a space before the colon", format!("{post}content-length : 90\r\n\r\n{smuggled}")),
-        ("bare line feeds", format!("POST /v1/topics/open HTTP/1.1\nhost: localhost\ncontent-length: 90\n\n{smuggled}")),
+        (
+            "bare line feeds",
+            format!("POST /v1/topics/open HTTP/1.1\nhost: localhost\ncontent-length: 90\n\n{smuggled}"),
+        ),
         ("a hidden chunked", format!("{post}transfer-encoding: xchunked\r\n\r\n0\r\n\r\n{smuggled}")),
         ("chunked twice", format!("{post}{chunked}transfer-encoding: identity\r\n\r\n0\r\n\r\n{smuggled}")),
         ("a chunk of odd size", format!("{post}{chunked}\r\n-1\r\n\r\n0\r\n\r\n{smuggled}")),
@@ -169,8 +172,7 @@ fn t24_ambiguous_requests_smuggle_nothing() {
         socket.write_all(request.as_bytes()).unwrap();
         socket.shutdown(std::net::Shutdown::Write).unwrap();
         let said = answer(socket);
-        let statuses: Vec<&str> =
-            said.split("HTTP/1.1 ").skip(1).filter_map(|rest| rest.split(' ').next()).collect();
+        let statuses: Vec<&str> = said.split("HTTP/1.1 ").skip(1).filter_map(|rest| rest.split(' ').next()).collect();
         println!("{name}: {statuses:?}");
         // Two good answers: two requests were read where a proxy may have seen one.
         assert!(statuses.iter().filter(|status| status.starts_with('2')).count() <= 1, "{name}: {said}");
