@@ -3,8 +3,6 @@
 //!
 //! `HEADWATER_KILLS` sets how many kills (default 50), `HEADWATER_SEED` repeats a run's choices.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;

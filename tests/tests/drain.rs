@@ -127,7 +127,7 @@ fn kal_07_a_second_signal_ends_at_once() {
     hub.signal(Signal::TERM);
     assert_eq!(hub.wait().code(), Some(0));
     // Being cut off may look like an error.
-    let last = |stream: &mut Stream| std::iter::from_fn(|| stream.events.next().ok().flatten()).last();
+    let last = |stream: &mut Stream| std::iter::from_fn(|| stream.events.receive().ok().flatten()).last();
     let told = streams.iter_mut().filter_map(last).filter(|event| event.event == "headwater.closing").count();
     assert!(told < 1000, "the hub took its time all the same");
 }

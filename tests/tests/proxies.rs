@@ -122,7 +122,7 @@ fn kal_02_heartbeats_keep_silent_streams_open() {
     let silent: Vec<_> = ProxyKind::ALL.map(|kind| start(kind, &mute)).into();
     for (kind, _proxy, mut stream) in silent {
         // Cut, with or without an error. The limit is what this test is about, so it has to be there.
-        let end = stream.events.next();
+        let end = stream.events.receive();
         let cut = !end.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock);
         assert!(cut, "{} has no idle limit of 3 s: {end:?}", kind.name());
     }

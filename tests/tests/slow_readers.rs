@@ -79,7 +79,7 @@ fn t13_stalled_readers_cost_nothing_but_their_own_stream() {
     // One of them comes back with its cursor, and has lost nothing.
     let mut stream = stalled.into_iter().next().unwrap();
     let mut count = 0;
-    while let Ok(Some(event)) = stream.events.next() {
+    while let Ok(Some(event)) = stream.events.receive() {
         assert_eq!(number_of(&event.data), count);
         count += 1;
     }
@@ -123,7 +123,7 @@ fn evr_07_a_reader_behind_retention_is_told_what_it_missed() {
     publish(address, 0..1000, 5000);
     let (mut next, mut gaps, mut told) = (0, 0, false);
     while next < 1000 {
-        match slow.events.next() {
+        match slow.events.receive() {
             Ok(Some(event)) if event.event == "headwater.gap" => {
                 assert_eq!(event.json()["resumed_at"], event.id);
                 (told, gaps) = (true, gaps + 1);

@@ -46,7 +46,7 @@ fn open(address: SocketAddr, topic: &str, patience: Duration) -> io::Result<Stre
 fn arrives(stream: &mut Stream, id: &str, patience: Duration) -> bool {
     let deadline = Instant::now() + patience;
     while Instant::now() < deadline {
-        match stream.events.next() {
+        match stream.events.receive() {
             Ok(Some(event)) if event.id == id => return true,
             Ok(Some(_)) => {}
             Ok(None) | Err(_) => return false,

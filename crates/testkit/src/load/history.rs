@@ -85,7 +85,7 @@ impl History {
             "the log holds what nobody published"
         );
         let acknowledged = self.batches.iter().filter(|batch| batch.ids.is_some()).count();
-        println!("{} requests, {acknowledged} acknowledged, {unanswered} left no trace", self.batches.len());
+        eprintln!("{} requests, {acknowledged} acknowledged, {unanswered} left no trace", self.batches.len());
         assert!(acknowledged > 0);
     }
 

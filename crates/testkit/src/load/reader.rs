@@ -56,7 +56,7 @@ impl Reader {
     /// When it gets nothing any more, or a gap.
     pub fn run(mut self) -> Self {
         let mut alive = Instant::now();
-        while !self.seen.last().is_some_and(|event| event.topic == MARKER) {
+        while self.seen.last().is_none_or(|event| event.topic != MARKER) {
             let before = self.seen.len();
             // An end is what this is about: whatever it was, the reader comes back.
             let end = if self.polls { self.poll() } else { self.stream() };
@@ -81,7 +81,7 @@ impl Reader {
             assert_eq!(got, Some(expected), "event {n} of the reader of {:?}", self.topics);
         }
         assert_eq!(seen.as_slice().len(), 1, "the reader of {:?} saw more than there is", self.topics);
-        println!("{:?}: {} events on {} connections", self.topics, self.seen.len(), self.connections);
+        eprintln!("{:?}: {} events on {} connections", self.topics, self.seen.len(), self.connections);
     }
 
     /// Streams that ended in the middle of a block.
@@ -112,7 +112,7 @@ impl Reader {
         let mut stream = Connection::open(self.address)?.subscribe(&self.query(), &fields)?;
         assert_eq!(stream.head.status, 200);
         // An end of any kind is no more than an end: it comes from a kill.
-        while let Ok(Some(event)) = stream.events.next() {
+        while let Ok(Some(event)) = stream.events.receive() {
             if event.event == "headwater.closing" {
                 self.closed += 1;
                 continue;

@@ -26,7 +26,7 @@ pub struct Received {
 pub struct Events<R> {
     source: R,
     decoder: Decoder,
-    /// Decoded and not handed out, each with the cursor after it.
+    /// Decoded and not handed out.
     ready: VecDeque<Received>,
     /// Everything received.
     bytes: Vec<u8>,
@@ -73,7 +73,7 @@ impl<R: Read> Events<R> {
     ///
     /// # Errors
     /// What the source says; a reader that waits too long gets the error of its time limit.
-    pub fn next(&mut self) -> Result<Option<Received>, StreamError> {
+    pub fn receive(&mut self) -> Result<Option<Received>, StreamError> {
         loop {
             if let Some(event) = self.ready.pop_front() {
                 return Ok(Some(event));
@@ -90,7 +90,7 @@ impl<R: Read> Events<R> {
     /// When there is none, with what was received.
     #[track_caller]
     pub fn expect(&mut self) -> Received {
-        match self.next() {
+        match self.receive() {
             Ok(Some(event)) => event,
             other => panic!("{other:?} instead of an event after {:?}", self.text()),
         }
@@ -99,15 +99,15 @@ impl<R: Read> Events<R> {
     /// All events to the end of the stream.
     ///
     /// # Errors
-    /// As [`Events::next`].
+    /// As [`Events::receive`].
     pub fn rest(&mut self) -> Result<Vec<Received>, StreamError> {
-        std::iter::from_fn(|| self.next().transpose()).collect()
+        std::iter::from_fn(|| self.receive().transpose()).collect()
     }
 
     /// Reads once; whether there was something.
     ///
     /// # Errors
-    /// As [`Events::next`].
+    /// As [`Events::receive`].
     pub fn read_more(&mut self) -> Result<bool, StreamError> {
         let mut scratch = [0; 16 << 10];
         let n = self.source.read(&mut scratch)?;
@@ -136,7 +136,8 @@ impl<R: Read> Events<R> {
         }
     }
 
-    /// The last event id in force: what a reconnect sends.
+    /// The last event id in force: what a reconnect sends. Once some bytes hold several events, it is that of the last of
+    /// them, handed out or not.
     pub fn cursor(&self) -> &str {
         self.decoder.last_event_id()
     }
