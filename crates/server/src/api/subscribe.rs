@@ -76,9 +76,10 @@ impl Subscribe {
 /// The header wins, and its value is bytes: an id may be any UTF-8 (EVR-09).
 fn from(headers: &HeaderMap, query: &Query) -> Result<From, Problem> {
     let parameter = || CURSOR_PARAMETERS.iter().find_map(|name| query.first(name)).map(|id| id.as_bytes().to_vec());
-    let header = headers.get("last-event-id").map(|id| id.as_bytes().to_vec());
     // A client whose cursor was reset sends none; some send it empty.
-    if let Some(id) = header.or_else(parameter).filter(|id| !id.is_empty()) {
+    let given = |id: &Vec<u8>| !id.is_empty();
+    let header = headers.get("last-event-id").map(|id| id.as_bytes().to_vec()).filter(given);
+    if let Some(id) = header.or_else(parameter).filter(given) {
         return Ok(From::Cursor(id));
     }
     match query.first("since") {

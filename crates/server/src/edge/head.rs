@@ -47,8 +47,11 @@ pub(super) async fn open<S: AsyncRead + Unpin>(
         if first.starts_with(PREFACE) {
             break Opening::Http2;
         }
-        if !PREFACE.starts_with(&first) && ends(&first[searched..]) {
-            break Opening::Http1;
+        if !PREFACE.starts_with(&first)
+            && let Some(end) = end(&first[searched..])
+        {
+            // What one read brought may hold the end of a head that is too large.
+            break if searched + end > limit { Opening::TooLarge } else { Opening::Http1 };
         }
         searched = first.len().saturating_sub(3);
         if first.len() > limit {
@@ -67,9 +70,10 @@ pub(super) async fn open<S: AsyncRead + Unpin>(
     Ok((opening, Rewound { first: first.freeze(), stream }))
 }
 
-/// Whether a head ends in these bytes, by the strict rule or by the lax one that hyper then judges.
-fn ends(bytes: &[u8]) -> bool {
-    bytes.windows(4).any(|end| end == b"\r\n\r\n") || bytes.windows(2).any(|end| end == b"\n\n")
+/// Where a head ends in these bytes, by the strict rule or by the lax one that hyper then judges.
+fn end(bytes: &[u8]) -> Option<usize> {
+    let strict = bytes.windows(4).position(|end| end == b"\r\n\r\n").map(|at| at + 4);
+    strict.or_else(|| bytes.windows(2).position(|end| end == b"\n\n").map(|at| at + 2))
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Rewound<S> {
