@@ -76,6 +76,30 @@ impl Connection {
         self.answer_to(&request.method)
     }
 
+    /// Like [`Connection::send`], for a hub that may be killed: `None` when the connection ends without an answer.
+    ///
+    /// # Panics
+    /// When the connection stays open and silent.
+    pub fn try_send(&mut self, request: &Request) -> Option<Answer> {
+        let sent = self.try_write(request.bytes(&self.host));
+        let deadline = Deadline::new();
+        while sent && !self.buffer.windows(4).any(|bytes| bytes == b"\r\n\r\n") {
+            if !self.fill(deadline) {
+                return None;
+            }
+        }
+        let head = sent.then(|| self.head())?;
+        let mut framing = framing(&head);
+        let Framing::Length(length) = framing else { return None };
+        while self.buffer.len() < length {
+            if !self.fill(deadline) {
+                return None;
+            }
+        }
+        let body = self.read_body(&mut framing, deadline).unwrap_or_default();
+        Some(Answer { head, body })
+    }
+
     /// Reads an answer.
     ///
     /// # Panics

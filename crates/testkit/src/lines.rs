@@ -31,7 +31,11 @@ impl Lines {
     /// When neither comes within [`PATIENCE`](crate::PATIENCE), or the line is no JSON.
     #[track_caller]
     pub fn next_value(&mut self) -> Option<Value> {
-        let deadline = Deadline::new();
+        self.value_by(Deadline::new())
+    }
+
+    #[track_caller]
+    fn value_by(&mut self, deadline: Deadline) -> Option<Value> {
         loop {
             if let Some(at) = self.buffer.iter().position(|byte| *byte == b'\n') {
                 let line: Vec<u8> = self.buffer.drain(..=at).collect();
@@ -58,8 +62,9 @@ impl Lines {
     #[track_caller]
     #[expect(clippy::should_implement_trait, reason = "it waits, and panics at the end")]
     pub fn next(&mut self) -> Event {
+        let deadline = Deadline::new();
         loop {
-            let value = self.next_value().expect("the stream ended");
+            let value = self.value_by(deadline).expect("the stream ended");
             if value["event"] != "headwater.cursor" {
                 return Event::from_json(&value);
             }

@@ -7,7 +7,8 @@ use std::time::Duration;
 use headwater_event_stream::{Chunk, Decoder};
 
 use crate::answer::Head;
-use crate::body::Source;
+use crate::body::{Body, Source};
+use crate::connection::{Connection, framing};
 use crate::event::Event;
 use crate::wait::Deadline;
 
@@ -29,6 +30,12 @@ impl Sse {
     pub fn new(head: Head, source: impl Source + 'static) -> Self {
         let decoder = Decoder::builder().capture("topic").strict_utf8(true).build();
         Self { head, source: Box::new(source), decoder, raw: Vec::new(), events: VecDeque::new(), over: false }
+    }
+
+    /// Reads the stream on a connection whose head has been read.
+    pub fn reading(head: Head, connection: Connection) -> Self {
+        let framing = framing(&head);
+        Self::new(head, Body::new(connection, framing))
     }
 
     /// The next event; `None` at the end of the stream.
@@ -128,7 +135,7 @@ impl Sse {
         std::str::from_utf8(&self.raw).unwrap()
     }
 
-    /// What a client would send as `Last-Event-ID` now.
+    /// What a client that has seen everything that came, taken here or not, would send as `Last-Event-ID`.
     pub fn cursor(&self) -> &str {
         self.decoder.last_event_id()
     }
