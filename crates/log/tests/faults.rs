@@ -11,7 +11,7 @@ use std::thread;
 
 use common::ledger::check_goes_on;
 use common::script::{Op, REOPENED, RUNNING, Run, open, script, serves};
-use common::{Replay, append, event};
+use common::{ManualClock, Replay, append, event};
 use headwater_log::disk::sim::{Fault, Loss, SimDisk};
 use headwater_log::{AppendError, Engine, Health};
 
@@ -50,10 +50,23 @@ fn explore(ops: &[Op], seed: u64, at: u64, fault: Fault, losses: &[Loss]) {
 }
 
 fn check_reopened(run: &Run, disk: &SimDisk) {
-    let engine = open(disk).unwrap_or_else(|error| panic!("failed to {error}; files: {:?}", disk.files()));
+    let reopen =
+        |disk| open(disk, &run.clock).unwrap_or_else(|error| panic!("failed to {error}; files: {:?}", disk.files()));
+    let engine = reopen(disk);
     assert_eq!(engine.health(), Health::Ready);
-    let last = run.ledger.check(&*engine, &REOPENED);
-    check_goes_on(&run.ledger, &*engine, last);
+    let served = run.ledger.check(&*engine, &REOPENED);
+    let mut ledger = run.ledger.clone();
+    check_goes_on(&mut ledger, &*engine, served.last().copied().unwrap_or(0));
+    engine.keep();
+    // What opening repaired has to last.
+    if disk.operations() % 3 == 0 {
+        let _again = Replay("a second restart".into());
+        let engine = reopen(&disk.reboot(Loss::All));
+        let again = ledger.check(&*engine, &REOPENED);
+        let lost = served.iter().find(|seq| !again.contains(seq));
+        assert_eq!(lost, None, "it was served after the first restart");
+        engine.close();
+    }
     engine.close();
 }
 
@@ -119,13 +132,13 @@ fn a_power_cut_at_every_operation_of_opening() {
         let run = Run::new(&disk, &ops);
         let stopped = disk.reboot(loss);
         let opened = stopped.fork();
-        open(&opened).unwrap().close();
+        open(&opened, &run.clock).unwrap().close();
         for at in stopped.operations() + 1..=opened.operations() {
             let fault = if at % 2 == 0 { Fault::Crash } else { Fault::Error };
             let _replay = Replay(format!("seed {SEED:#x}, power cut at {stop}, {loss:?}, then {fault:?} at {at}"));
             let disk = stopped.fork();
             disk.fail_at(at, fault);
-            if let Ok(engine) = open(&disk) {
+            if let Ok(engine) = open(&disk, &run.clock) {
                 engine.close();
             }
             check_reopened(&run, &disk.reboot(Loss::Tail));
@@ -173,7 +186,7 @@ fn a_full_disk_of_every_size() {
 /// A log on a full disk opens and serves, or says why not; with space it is whole.
 fn check_full_restart(run: &Run, disk: &SimDisk) {
     let disk = disk.reboot(Loss::All);
-    if let Ok(engine) = open(&disk) {
+    if let Ok(engine) = open(&disk, &run.clock) {
         run.ledger.check(&*engine, &REOPENED);
         engine.close();
     }
@@ -195,7 +208,7 @@ fn a_flipped_bit_is_never_served() {
             let _replay = Replay(format!("seed {SEED:#x}, byte {offset} of {}", path.display()));
             let disk = disk.fork();
             disk.flip(&path, offset, 1 << (offset % 8)).unwrap();
-            let Ok(engine) = open(&disk) else {
+            let Ok(engine) = open(&disk, &run.clock) else {
                 refused += 1;
                 continue;
             };
@@ -219,7 +232,7 @@ fn a_flipped_bit_is_never_served() {
 #[test]
 fn a_failed_sync_stops_the_log_for_good() {
     let disk = SimDisk::new(SEED);
-    let engine = open(&disk).unwrap();
+    let engine = open(&disk, &ManualClock::new()).unwrap();
     append(&*engine, vec![event("u/0", "before")]).unwrap();
     let mut at = disk.operations();
     while !matches!(engine.health(), Health::Failed(_)) {
@@ -237,9 +250,9 @@ fn a_failed_sync_stops_the_log_for_good() {
 #[test]
 fn a_second_hub_on_the_same_folder_is_refused() {
     let disk = SimDisk::new(SEED);
-    let engine = open(&disk).unwrap();
-    let refusal = open(&disk).err().unwrap().to_string();
+    let engine = open(&disk, &ManualClock::new()).unwrap();
+    let refusal = open(&disk, &ManualClock::new()).err().unwrap().to_string();
     assert!(refusal.contains("/log"), "{refusal}");
     engine.close();
-    open(&disk).unwrap().close();
+    open(&disk, &ManualClock::new()).unwrap().close();
 }

@@ -16,7 +16,7 @@ pub use os::OsDisk;
 
 /// A file system. Paths are those the log was opened with, joined with names it chose itself.
 pub trait Disk: Debug + Send + Sync + 'static {
-    /// Makes a folder and its parents; fine if it is there.
+    /// Makes a folder and its parents, durably; fine if it is there.
     ///
     /// # Errors
     /// What the file system says.

@@ -1,6 +1,7 @@
 //! Where the log ends: the newest group that is whole in every chain it touched. At most one group can be
 //! unfinished, as each is synced before the next is written; anything else that is missing was lost, and opening stops.
 
+use std::io;
 use std::sync::Arc;
 
 use super::folder::{Folder, storage};
@@ -10,7 +11,7 @@ use super::scan::{Extent, Rest};
 use crate::disk::File;
 use crate::format::group::GroupHeader;
 use crate::format::manifest::Manifest;
-use crate::format::segment;
+use crate::format::segment::{self, HEAD_BYTES};
 
 /// How a chain ends.
 pub(crate) struct Newest {
@@ -39,7 +40,8 @@ pub(crate) struct Unsealed {
     pub(crate) held: Vec<Held>,
 }
 
-/// Cuts the unfinished group, if there is one, and returns the next number to use.
+/// Cuts the unfinished group, if there is one, makes sure that the disk has the rest, and returns the next number
+/// to use.
 ///
 /// Numbers of what is cut are not used again: if those events had been acknowledged and were damaged later,
 /// their ids are known outside.
@@ -65,18 +67,28 @@ pub(crate) fn settle(folder: &Folder, manifest: &mut Manifest, newest: &mut [New
     if broken {
         used += UNKNOWN_GROUP;
     }
-    let cuts: Vec<_> = newest.iter_mut().filter(|chain| chain.needs_cut()).collect();
-    if !cuts.is_empty() && used > manifest.reserved {
+    if newest.iter().any(Newest::needs_cut) && used > manifest.reserved {
         manifest.reserved = used;
         let saved = folder.save_manifest(manifest);
         saved.map_err(|error| storage(&folder.path, &error))?;
     }
-    for unsealed in cuts.into_iter().filter_map(|chain| chain.unsealed.as_mut()) {
+    for chain in newest.iter_mut() {
+        let cut = chain.needs_cut();
+        let Some(unsealed) = &mut chain.unsealed else { continue };
         let end = unsealed.extent.end;
-        let cut = unsealed.file.set_len(end).and_then(|()| unsealed.file.sync());
-        cut.map_err(|error| storage(&folder.path.join(&unsealed.name), &error))?;
-        unsealed.allocated = end;
+        let settle = || {
+            if cut {
+                unsealed.file.set_len(end)?;
+            }
+            unsealed.renew()?;
+            unsealed.file.sync()
+        };
+        settle().map_err(|error| storage(&folder.path.join(&unsealed.name), &error))?;
+        if cut {
+            unsealed.allocated = end;
+        }
     }
+    folder.disk.sync_dir(&folder.path).map_err(|error| storage(&folder.path, &error))?;
     Ok(used + 1)
 }
 
@@ -112,6 +124,21 @@ impl Newest {
 
     fn needs_cut(&self) -> bool {
         self.cut || self.unsealed.as_ref().is_some_and(|unsealed| unsealed.extent.rest != Rest::Nothing)
+    }
+}
+
+impl Unsealed {
+    /// Writes the head and the last group again as they are. A process that was killed may have left them unsynced,
+    /// and after a sync that failed they may be in the memory of the system only, taken for written: syncing alone
+    /// would not help.
+    fn renew(&self) -> io::Result<()> {
+        let group = self.extent.last.as_ref().map_or(self.extent.end, |(offset, _)| *offset);
+        for (from, to) in [(0, HEAD_BYTES as u64), (group, self.extent.end)] {
+            let mut bytes = vec![0; (to - from) as usize];
+            self.file.read_exact_at(&mut bytes, from)?;
+            self.file.write_all_at(&bytes, from)?;
+        }
+        Ok(())
     }
 }
 

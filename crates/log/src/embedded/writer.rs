@@ -67,11 +67,20 @@ impl Writer {
         self.keys.expire(now);
         let headroom = GroupHeader::bytes_for(1 + self.slots.len() + self.tails.len());
         let mut group = Group::new(self.next, now, self.seal.checksum, headroom);
+        let mut failure = None;
         for request in requests {
-            match request {
-                Request::Seal { slot, base } => self.end_segment(slot, base)?,
-                request => self.resolve(&mut group, request),
+            match (request, &failure) {
+                (Request::Seal { slot, base }, None) => {
+                    failure = self.end_segment(slot, base).err();
+                    failure.iter().for_each(|reason| self.shared.set_health(Health::Failed(reason.clone())));
+                }
+                (request, None) => self.resolve(&mut group, request),
+                (request, Some(reason)) => request.refuse(AppendError::Failed(reason.clone())),
             }
+        }
+        if let Some(reason) = failure {
+            give(group.answers, Some(&AppendError::Failed(reason.clone())));
+            return Err(reason);
         }
         let outcome = if group.members.is_empty() { Ok(Vec::new()) } else { self.store(&mut group) };
         let answers = std::mem::take(&mut group.answers);

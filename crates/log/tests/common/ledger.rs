@@ -3,22 +3,28 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use headwater_log::{AppendError, Engine, NewEvent, Receipt, StoredEvent, Topic};
 
 use super::{append, event, keyed, read, seqs};
 
 /// Everything asked, in order.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Ledger {
     acts: Vec<Act>,
+    /// Time since the beginning.
+    now: Duration,
 }
 
+#[derive(Clone)]
 struct Act {
+    at: Duration,
     ask: Ask,
     outcome: Outcome,
 }
 
+#[derive(Clone)]
 enum Ask {
     Batch(Vec<NewEvent>),
     Delete(Topic),
@@ -38,6 +44,8 @@ enum Outcome {
 pub struct Rules {
     /// Most events of a topic below `lim/`.
     pub limit: usize,
+    /// Events below `old/` may go when they are older.
+    pub age: Duration,
     /// Whether topics below `mem/` are still there: they are until the process ends.
     pub memory: bool,
 }
@@ -47,6 +55,8 @@ pub struct Rules {
 struct Expected {
     /// Acknowledged and not deleted.
     certain: Vec<Stored>,
+    /// Those of them that are past the age of `old/`.
+    aged: usize,
     /// May be there.
     maybe: Vec<Stored>,
     /// A deletion came last whose outcome is not known.
@@ -73,7 +83,11 @@ impl Ledger {
             Err(AppendError::Failed(_)) if !stopped => Outcome::Unknown,
             Err(_) => Outcome::Refused,
         };
-        self.acts.push(Act { ask: Ask::Batch(batch), outcome });
+        self.acts.push(Act { at: self.now, ask: Ask::Batch(batch), outcome });
+    }
+
+    pub fn advance(&mut self, time: Duration) {
+        self.now += time;
     }
 
     pub fn delete(&mut self, topic: Topic, outcome: &Result<bool, AppendError>, stopped: bool) {
@@ -82,7 +96,7 @@ impl Ledger {
             Err(AppendError::Failed(_)) if !stopped => Outcome::Unknown,
             Err(_) => Outcome::Refused,
         };
-        self.acts.push(Act { ask: Ask::Delete(topic), outcome });
+        self.acts.push(Act { at: self.now, ask: Ask::Delete(topic), outcome });
     }
 
     /// The newest number ever acknowledged.
@@ -101,7 +115,7 @@ impl Ledger {
     /// An acknowledged event on disk with an idempotency key, whose topic is still there.
     pub fn keyed(&self) -> Option<(NewEvent, u64)> {
         let acked = self.acts.iter().rev().filter_map(|act| match act {
-            Act { ask: Ask::Batch(batch), outcome: Outcome::Acked(seqs) } => Some(batch.iter().zip(seqs)),
+            Act { ask: Ask::Batch(batch), outcome: Outcome::Acked(seqs), .. } => Some(batch.iter().zip(seqs)),
             _ => None,
         });
         // Nobody deletes these topics.
@@ -110,8 +124,8 @@ impl Ledger {
         keyed.next().map(|(event, seq)| (event.clone(), *seq))
     }
 
-    /// Compares what the log serves with what it promised; the newest number it serves.
-    pub fn check(&self, engine: &dyn Engine, rules: &Rules) -> u64 {
+    /// Compares what the log serves with what it promised; the numbers of what it serves and may never take back.
+    pub fn check(&self, engine: &dyn Engine, rules: &Rules) -> Vec<u64> {
         let served = read(engine, &["**"], 0);
         assert!(seqs(&served).is_sorted_by(|a, b| a < b), "order and uniqueness of {:?}", seqs(&served));
         let mut found: BTreeMap<Topic, Vec<Stored>> = BTreeMap::new();
@@ -119,7 +133,7 @@ impl Ledger {
             let stored = Stored { seq: Some(served.seq), event: anonymous(served) };
             found.entry(served.topic.clone()).or_default().push(stored);
         }
-        let expected = self.expected();
+        let expected = self.expected(rules.age);
         for (topic, found) in &found {
             assert!(expected.contains_key(topic), "{topic} holds {found:?}, which nobody published");
         }
@@ -128,14 +142,15 @@ impl Ledger {
             expected.check(topic, found, rules);
         }
         self.check_batches(&found);
-        served.last().map_or(0, |event| event.seq)
+        let lasting = served.iter().filter(|event| lasts(&event.topic));
+        lasting.map(|event| event.seq).collect()
     }
 
     /// What a log with one flipped bit may serve: sound events in order; unless it says that it is damaged, all of
     /// them but for those of the last group.
     pub fn check_flipped(&self, served: &[Arc<StoredEvent>], damaged: bool) {
         assert!(seqs(served).is_sorted_by(|a, b| a < b));
-        let expected = self.expected();
+        let expected = self.expected(Duration::MAX);
         let mut found: HashMap<&Topic, Vec<u64>> = HashMap::new();
         for served in served {
             let known = expected.get(&served.topic).is_some_and(|topic| {
@@ -150,7 +165,7 @@ impl Ledger {
         let last = served.last().map_or(0, |event| event.seq);
         let mut lost: Vec<u64> = Vec::new();
         for (topic, expected) in &expected {
-            if topic.as_str().starts_with("mem/") {
+            if ["mem/", "old/"].iter().any(|prefix| topic.as_str().starts_with(prefix)) {
                 continue;
             }
             let found = found.get(topic).map_or(&[][..], Vec::as_slice);
@@ -169,7 +184,7 @@ impl Ledger {
             let wanted = unkeyed(event);
             found.get(&event.topic).is_some_and(|all| all.iter().any(|stored| stored.event == wanted))
         };
-        let judged = |event: &&NewEvent| ["u/", "other/", "fin/"].iter().any(|p| event.topic.as_str().starts_with(p));
+        let judged = |event: &&NewEvent| lasts(&event.topic);
         let mut missing = None;
         for (at, act) in self.acts.iter().enumerate() {
             let (Ask::Batch(batch), Outcome::Unknown) = (&act.ask, &act.outcome) else { continue };
@@ -183,7 +198,7 @@ impl Ledger {
         }
     }
 
-    fn expected(&self) -> HashMap<Topic, Expected> {
+    fn expected(&self, age: Duration) -> HashMap<Topic, Expected> {
         let mut topics: HashMap<Topic, Expected> = HashMap::new();
         for act in &self.acts {
             match (&act.ask, &act.outcome) {
@@ -192,6 +207,7 @@ impl Ledger {
                     for (event, seq) in batch.iter().zip(seqs) {
                         let topic = topics.entry(event.topic.clone()).or_default();
                         topic.certain.push(Stored { seq: Some(*seq), event: event.clone() });
+                        topic.aged += usize::from(self.now - act.at >= age);
                     }
                 }
                 (Ask::Batch(batch), Outcome::Unknown) => {
@@ -230,8 +246,12 @@ impl Expected {
             let wanted = unkeyed(&stored.event);
             found.iter().find(|found| found.event == wanted).cloned()
         });
-        let all: Vec<Stored> = certain.chain(maybe).collect();
-        let left = &all[all.len().saturating_sub(limit)..];
+        let mut all: Vec<Stored> = certain.chain(maybe).collect();
+        all.sort_by_key(|stored| stored.seq);
+        let mut left = &all[all.len().saturating_sub(limit)..];
+        if topic.as_str().starts_with("old/") {
+            left = &left[left.len().saturating_sub(found.len()).min(self.aged)..];
+        }
         assert_eq!(found, left, "{topic}: what is served, and what was promised");
     }
 }
@@ -241,6 +261,11 @@ impl fmt::Debug for Stored {
         let data: String = self.event.data.chars().take(8).collect();
         write!(f, "#{} {data}", self.seq.unwrap_or(0))
     }
+}
+
+/// Whether events of the topic stay until somebody deletes it.
+fn lasts(topic: &Topic) -> bool {
+    ["u/", "other/", "fin/"].iter().any(|prefix| topic.as_str().starts_with(prefix))
 }
 
 /// The log keeps idempotency keys to itself.
@@ -259,15 +284,17 @@ fn anonymous(stored: &StoredEvent) -> NewEvent {
     }
 }
 
-/// What a log that was opened again owes beside its events: new numbers, known keys.
-pub fn check_goes_on(ledger: &Ledger, engine: &dyn Engine, last: u64) {
+/// What a log that was opened again owes beside its events: new numbers, known keys. It takes a batch, which is noted.
+pub fn check_goes_on(ledger: &mut Ledger, engine: &dyn Engine, last: u64) {
     if let Some((event, seq)) = ledger.keyed() {
         let again = append(engine, vec![event]).unwrap_or_else(|error| panic!("refuses a repeat: {error}"));
         assert_eq!(again, [Receipt { seq, duplicate: true }], "a key was forgotten");
     }
     let head = engine.bounds().head;
     assert!(head >= last && head >= ledger.newest(), "head {head} is behind {last} or {}", ledger.newest());
-    let next = append(engine, vec![event("u/0", "next"), keyed("lim/0", "next", "next")]);
+    let batch = vec![event("u/0", "next"), keyed("lim/0", "next", "next")];
+    let next = append(engine, batch.clone());
+    ledger.batch(batch, &next, false);
     let next = next.unwrap_or_else(|error| panic!("does not go on: {error}"));
     assert!(next[0].seq > head, "{} is used again", next[0].seq);
 }

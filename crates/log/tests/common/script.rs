@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use headwater_event_stream::EventType;
+use headwater_log::clock::Clock;
 use headwater_log::disk::sim::SimDisk;
 use headwater_log::{
     AppendError, Class, Classes, Durability, Embedded, EmbeddedOptions, EndReason, Engine, Health, NewEvent, OpenError,
@@ -21,6 +22,8 @@ pub enum Op {
     Delete(&'static str),
     Repeat,
     Read,
+    /// Time goes on, and what runs in the background has a turn.
+    Keep(Duration),
 }
 
 /// A log at the end of a script, or where it stopped.
@@ -30,43 +33,60 @@ pub struct Run {
     pub engine: Option<Arc<Embedded>>,
     /// The log said it had stopped.
     pub stopped: bool,
+    pub clock: Arc<ManualClock>,
 }
 
 /// Most events of a topic below `lim/`.
 pub const LIMIT: usize = 15;
-pub const RUNNING: Rules = Rules { limit: LIMIT, memory: true };
-pub const REOPENED: Rules = Rules { limit: LIMIT, memory: false };
+/// How long events below `old/` stay.
+pub const AGE: Duration = Duration::from_secs(60);
+pub const RUNNING: Rules = Rules { limit: LIMIT, memory: true, age: AGE };
+pub const REOPENED: Rules = Rules { limit: LIMIT, memory: false, age: AGE };
 
 /// Operations to go on for after the log has stopped, and after a fault that it has survived.
 const AFTER_STOP: usize = 3;
 const AFTER_FAULT: usize = 30;
 
-const TOPICS: &[&str] =
-    &["u/0", "u/1", "u/2", "u/gone", "other/0", "other/1", "other/gone", "lim/0", "lim/1", "mem/0", "mem/1"];
+const TOPICS: &[&str] = &[
+    "u/0",
+    "u/1",
+    "u/2",
+    "u/gone",
+    "other/0",
+    "other/1",
+    "other/gone",
+    "lim/0",
+    "lim/1",
+    "mem/0",
+    "mem/1",
+    "old/0",
+    "old/1",
+];
 
-pub fn options(disk: &SimDisk) -> EmbeddedOptions {
-    let class = |pattern: &str, durability, events| Class {
+pub fn options(disk: &SimDisk, clock: &Arc<ManualClock>) -> EmbeddedOptions {
+    let class = |pattern: &str, durability, events, age| Class {
         topics: vec![Pattern::new(pattern).unwrap()],
         durability,
-        retention: Retention { age: Duration::ZERO, events, bytes: 0 },
+        retention: Retention { age, events, bytes: 0 },
         ..Class::default()
     };
     let classes = vec![
-        class("lim/**", Durability::Disk, LIMIT as u64),
-        class("mem/**", Durability::Memory, 0),
-        class("other/**", Durability::Disk, 0),
+        class("lim/**", Durability::Disk, LIMIT as u64, Duration::ZERO),
+        class("mem/**", Durability::Memory, 0, Duration::ZERO),
+        class("old/**", Durability::Disk, 0, AGE),
+        class("other/**", Durability::Disk, 0, Duration::ZERO),
     ];
     EmbeddedOptions {
-        classes: Classes::new(classes, class("**", Durability::Disk, 0)),
+        classes: Classes::new(classes, class("**", Durability::Disk, 0, Duration::ZERO)),
         segment_bytes: 4096,
         disk: Arc::new(disk.clone()),
-        clock: ManualClock::new(),
+        clock: Arc::clone(clock) as Arc<dyn Clock>,
         ..EmbeddedOptions::new("/log")
     }
 }
 
-pub fn open(disk: &SimDisk) -> Result<Arc<Embedded>, OpenError> {
-    Embedded::open(options(disk))
+pub fn open(disk: &SimDisk, clock: &Arc<ManualClock>) -> Result<Arc<Embedded>, OpenError> {
+    Embedded::open(options(disk, clock))
 }
 
 /// So many operations, the same for a seed.
@@ -74,10 +94,11 @@ pub fn script(seed: u64, length: usize) -> Vec<Op> {
     let mut dice = Dice(seed);
     let mut next = 0;
     (0..length)
-        .map(|_| match dice.below(20) {
+        .map(|_| match dice.below(22) {
             0 => Op::Delete(["u/gone", "other/gone"][dice.below(2)]),
             1 => Op::Repeat,
             2 => Op::Read,
+            20 | 21 => Op::Keep(Duration::from_secs(4 + dice.below(20) as u64)),
             3 | 4 => {
                 let plug = one(&mut dice, &mut next);
                 let batches = 2 + dice.below(3);
@@ -103,24 +124,27 @@ fn one(dice: &mut Dice, next: &mut usize) -> NewEvent {
     let length = if dice.one_in(40) { 5000 } else { dice.below(300) };
     let number = *next;
     *next += 1;
+    let name = TOPICS[dice.below(TOPICS.len())];
     NewEvent {
         event_type: dice.one_in(4).then(|| EventType::new("kind").unwrap()),
         key: dice.one_in(5).then(|| "key".into()),
-        idempotency_key: dice.one_in(3).then(|| format!("once-{number}").into()),
-        ..event(TOPICS[dice.below(TOPICS.len())], &format!("{number}:{}", "x".repeat(length)))
+        // Keys would hold what is past its age until their window is over.
+        idempotency_key: (!name.starts_with("old/") && dice.one_in(3)).then(|| format!("once-{number}").into()),
+        ..event(name, &format!("{number}:{}", "x".repeat(length)))
     }
 }
 
 impl Run {
     /// Opens the log and runs a script on it until it ends or the log stops.
     pub fn new(disk: &SimDisk, script: &[Op]) -> Self {
-        let mut run = Self { ledger: Ledger::default(), engine: None, stopped: false };
-        let Ok(engine) = open(disk) else { return run };
+        let clock = ManualClock::new();
+        let mut run = Self { ledger: Ledger::default(), engine: None, stopped: false, clock };
+        let Ok(engine) = open(disk, &run.clock) else { return run };
         let gate = Arc::new(Gate::default());
         engine.set_listener(gate.listener());
         let mut left = usize::MAX;
         for op in script {
-            run.step(&*engine, &gate, op);
+            run.step(&engine, &gate, op);
             left = match () {
                 () if run.stopped => left.min(AFTER_STOP),
                 () if !disk.failures().is_empty() => left.min(AFTER_FAULT),
@@ -135,7 +159,7 @@ impl Run {
         run
     }
 
-    fn step(&mut self, engine: &dyn Engine, gate: &Arc<Gate>, op: &Op) {
+    fn step(&mut self, engine: &Embedded, gate: &Arc<Gate>, op: &Op) {
         match op {
             Op::Batch(batch) => {
                 let outcome = append(engine, batch.clone());
@@ -169,6 +193,12 @@ impl Run {
                 // A fault may meet the read itself; it must do no harm.
                 let _ = reader.next_page(16, 1 << 20);
                 let _ = reader.next_page(16, 1 << 20);
+            }
+            Op::Keep(time) => {
+                self.clock.advance(*time);
+                self.ledger.advance(*time);
+                engine.keep();
+                self.stopped |= matches!(engine.health(), Health::Failed(_));
             }
         }
     }

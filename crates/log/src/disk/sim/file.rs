@@ -85,12 +85,11 @@ impl Inode {
 
     /// The power goes.
     pub(super) fn cut(&mut self, loss: Loss, rng: &mut Rng) {
+        if loss == Loss::Nothing {
+            return;
+        }
         let pending = std::mem::take(&mut self.pending);
-        let whole = match loss {
-            Loss::Nothing => pending.len(),
-            Loss::All | Loss::Sectors => 0,
-            Loss::Tail => rng.upto(pending.len()),
-        };
+        let whole = if loss == Loss::Tail { rng.upto(pending.len()) } else { 0 };
         for (at, change) in pending.into_iter().enumerate() {
             match change {
                 change if at < whole => change.apply(&mut self.durable),

@@ -159,16 +159,15 @@ impl Image {
 
     /// Cuts the power and starts the next run; its number.
     pub(super) fn reboot(&mut self, loss: Loss) -> u64 {
-        let kept = match loss {
-            Loss::Nothing => self.pending.len(),
-            Loss::All => 0,
-            Loss::Tail | Loss::Sectors => self.rng.upto(self.pending.len()),
-        };
-        for change in std::mem::take(&mut self.pending).into_iter().take(kept) {
-            change.apply(&mut self.durable_names);
+        if loss != Loss::Nothing {
+            let kept = if loss == Loss::All { 0 } else { self.rng.upto(self.pending.len()) };
+            for change in std::mem::take(&mut self.pending).into_iter().take(kept) {
+                change.apply(&mut self.durable_names);
+            }
+            self.names.clone_from(&self.durable_names);
         }
-        self.names.clone_from(&self.durable_names);
-        self.inodes.retain(|inode, _| self.names.values().any(|named| named == inode));
+        let durable = &self.durable_names;
+        self.inodes.retain(|inode, _| self.names.values().chain(durable.values()).any(|named| named == inode));
         // In the order of their names, so that the dice fall the same way every time.
         for inode in self.names.values() {
             if let Some(inode) = self.inodes.get_mut(inode) {

@@ -44,7 +44,7 @@ pub enum Fault {
 /// What a power cut takes of everything that was not synced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Loss {
-    /// Nothing: the process was killed, the machine went on.
+    /// Nothing: the process was killed, the machine went on. What was not synced still is not.
     Nothing,
     /// Everything.
     All,

@@ -27,6 +27,8 @@ fn keeps_only_what_was_synced() {
     let killed = disk.fork().reboot(Loss::Nothing);
     assert_eq!(read(&killed, &named), b"lost!!");
     assert_eq!(killed.files().len(), 2);
+    // A killed process takes nothing along, but what it has not synced is no safer than before.
+    assert_eq!(read(&killed.reboot(Loss::All), &named), b"synced");
     let cut = disk.reboot(Loss::All);
     assert_eq!(read(&cut, &named), b"synced");
     assert_eq!(cut.files(), [(named, 6)]);
