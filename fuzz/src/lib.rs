@@ -4,13 +4,20 @@
 //! over its stored corpus.
 
 pub mod decoder;
+pub mod names;
 pub mod roundtrip;
+pub mod segments;
 
 /// A target: panics when its promise does not hold for these bytes.
 pub type Check = fn(&[u8]);
 
 /// Every target, by the name it has in `fuzz_targets/` and in `corpus/`.
-pub const TARGETS: [(&str, Check); 2] = [("decoder", decoder::check), ("roundtrip", roundtrip::check)];
+pub const TARGETS: [(&str, Check); 4] = [
+    ("decoder", decoder::check),
+    ("names", names::check),
+    ("roundtrip", roundtrip::check),
+    ("segments", segments::check),
+];
 
 /// What a target does without a fuzzer: it reads the files it is given as arguments.
 ///

@@ -30,7 +30,8 @@ impl Connection {
             }
             let Some(end) = self.buffer.windows(4).position(|end| end == b"\r\n\r\n") else { continue };
             let head = String::from_utf8_lossy(&self.buffer[..end]).to_ascii_lowercase();
-            let length = head.split("content-length: ").nth(1).and_then(|rest| rest.split("\r\n").next()?.parse::<usize>().ok());
+            let length =
+                head.split("content-length: ").nth(1).and_then(|rest| rest.split("\r\n").next()?.parse::<usize>().ok());
             if self.buffer.len() < end + 4 + length.unwrap_or(0) {
                 continue;
             }
@@ -43,12 +44,20 @@ impl Connection {
 
     /// Sends a request whose answer is a stream.
     pub(crate) async fn get(mut self, target: &str) -> io::Result<TcpStream> {
-        self.stream.write_all(format!("GET {target} HTTP/1.1\r\nhost: localhost\r\naccept: text/event-stream\r\n\r\n").as_bytes()).await?;
+        self.stream
+            .write_all(
+                format!("GET {target} HTTP/1.1\r\nhost: localhost\r\naccept: text/event-stream\r\n\r\n").as_bytes(),
+            )
+            .await?;
         Ok(self.stream)
     }
 }
 
 /// A POST request.
 pub(crate) fn request(target: &str, media: &str, body: &str) -> Vec<u8> {
-    format!("POST {target} HTTP/1.1\r\nhost: localhost\r\ncontent-type: {media}\r\ncontent-length: {}\r\n\r\n{body}", body.len()).into_bytes()
+    format!(
+        "POST {target} HTTP/1.1\r\nhost: localhost\r\ncontent-type: {media}\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
 }

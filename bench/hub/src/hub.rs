@@ -23,7 +23,8 @@ impl Hub {
     }
 
     fn on(folder: TempDir, arguments: &[&str]) -> io::Result<Self> {
-        let binary = std::env::var_os("HEADWATER_BIN").map_or_else(|| PathBuf::from("../../target/release/headwater"), PathBuf::from);
+        let binary = std::env::var_os("HEADWATER_BIN")
+            .map_or_else(|| PathBuf::from("../../target/release/headwater"), PathBuf::from);
         let started = Instant::now();
         let mut child = Command::new(&binary)
             .args(["serve", "--listen", "127.0.0.1:0", "--data"])
@@ -32,7 +33,12 @@ impl Hub {
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
-            .map_err(|error| io::Error::other(format!("cannot start {}: {error}; build it or name it in HEADWATER_BIN", binary.display())))?;
+            .map_err(|error| {
+                io::Error::other(format!(
+                    "cannot start {}: {error}; build it or name it in HEADWATER_BIN",
+                    binary.display()
+                ))
+            })?;
         let output = child.stdout.take().ok_or_else(|| io::Error::other("no output"))?;
         let mut lines = BufReader::new(output).lines();
         let address = lines

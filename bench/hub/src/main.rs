@@ -32,7 +32,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             micros(figures.p99),
             figures.p50.as_secs_f64() / bare.p50.as_secs_f64()
         );
-        eprintln!("bare fdatasync of 4 KiB in the same folder: {:.0}/s, p50 {}, p99 {}", bare.rate, micros(bare.p50), micros(bare.p99));
+        eprintln!(
+            "bare fdatasync of 4 KiB in the same folder: {:.0}/s, p50 {}, p99 {}",
+            bare.rate,
+            micros(bare.p50),
+            micros(bare.p99)
+        );
         hub.stop()?;
     }
 
@@ -62,7 +67,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     runtime.block_on(load::fill(hub.address(), many, |n| format!("many/{}", n % 100_000)))?;
     println!("- after publishing {many} events on 100,000 topics: {:.0} MB resident", hub.resident_mb());
     let hub = hub.restart()?;
-    println!("- after a restart with them: {:.0} MB resident, first 200 after {} ms", hub.resident_mb(), hub.started_in().as_millis());
+    println!(
+        "- after a restart with them: {:.0} MB resident, first 200 after {} ms",
+        hub.resident_mb(),
+        hub.started_in().as_millis()
+    );
     hub.stop()?;
     Ok(())
 }

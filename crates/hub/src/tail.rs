@@ -360,7 +360,7 @@ mod tests {
     }
 
     proptest! {
-        // G4, G5: whatever the tail still holds comes out whole and in order from every cursor, in
+        // G4, G5, BUF-03: whatever the tail still holds comes out whole and in order from every cursor, in
         // runs of any size; what it does not hold is said.
         #[test]
         fn gathers_every_selected_event_in_order(
