@@ -306,6 +306,21 @@ fn a_streamed_body_can_be_sent_again() {
     assert_eq!(stored(client, "t"), ["1", "2", "3"]);
 }
 
+/// IDG-06: who sends the last words again because the answer was lost is told that they are known, and not that the
+/// topic is finished.
+#[test]
+fn a_repeated_end_is_known() {
+    let hub = LocalHub::start();
+    let client = hub.client();
+    for (media, body) in [("text/plain", "last"), ("text/plain", ""), ("text/event-stream", "data: 1\n\ndata: 2\n\n")] {
+        let target = format!("/v1/topics/{}-{}?final=done", media.len(), body.len());
+        let request = Request::post_as(media, &target, body).header("Idempotency-Key", "k");
+        let first = client.send(&request).expect(201).ids();
+        assert_eq!(client.send(&request).expect(200).ids(), first);
+        drop(client.send(&Request::post_as(media, &target, body)).expect(409));
+    }
+}
+
 /// IDG-06: keys are stored with their events, so kill -9 does not forget them.
 #[test]
 fn idempotency_keys_survive_a_kill() {
@@ -351,8 +366,10 @@ fn events_are_bounded_by_their_class() {
 fn a_connection_is_kept_between_publishes() {
     let hub = LocalHub::start();
     let mut publisher = hub.client().publisher();
+    // Once it is answered it has been accepted.
+    publisher.publish("t", "first");
     let before = hub.client().metric("headwater_connections_accepted_total");
-    for n in 0..20 {
+    for n in 1..20 {
         publisher.publish("t", n.to_string());
     }
     // A refusal does not end it either.

@@ -69,13 +69,14 @@ pub(super) fn size(hub: &Hub, event: &NewEvent) -> Result<(), Problem> {
     }
 }
 
-/// The record that finishes a topic.
-pub(super) fn end_record(topic: &Topic, reason: EndReason) -> NewEvent {
+/// The record that finishes a topic. With an idempotency key on the request it has the key `<key>/end`: a request sent
+/// again is known as a repeat although the topic takes no more events.
+pub(super) fn end_record(topic: &Topic, reason: EndReason, key: Option<&str>) -> NewEvent {
     NewEvent {
         topic: topic.clone(),
         event_type: None,
         key: None,
-        idempotency_key: None,
+        idempotency_key: key.map(|key| format!("{key}/end").into()),
         data: "".into(),
         end: Some(reason),
     }

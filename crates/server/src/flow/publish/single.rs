@@ -42,13 +42,14 @@ async fn one(context: Context<'_>, envelope: Envelope, body: Body) -> Result<Res
     let settings = context.hub.settings();
     let limit = settings.classes.of(&envelope.topic).max_event;
     let data = body::whole(body, limit, settings.limits.body_timeout).await?;
-    let (topic, end) = (envelope.topic.clone(), envelope.end);
+    let topic = envelope.topic.clone();
+    let end = envelope.end.map(|reason| check::end_record(&topic, reason, envelope.idempotency_key.as_deref()));
     let mut events = Vec::with_capacity(2);
     // Nothing but the end: no event without a meaning of its own.
     if !data.is_empty() || end.is_none() {
         events.push(envelope.event(data.into()));
     }
-    events.extend(end.map(|reason| check::end_record(&topic, reason)));
+    events.extend(end);
     let receipts = append::submit(context.hub, events).wait().await?;
     let status = context.stored(&receipts[..1]);
     let mut response = (status, axum::Json(json!({ "id": context.id(receipts[0].seq) }))).into_response();

@@ -190,7 +190,8 @@ impl<'a> Feed<'a> {
             self.settle_one().await?;
         }
         if let Some(reason) = envelope.end {
-            append::submit(self.context.hub, vec![check::end_record(&envelope.topic, reason)]).wait().await?;
+            let end = check::end_record(&envelope.topic, reason, envelope.idempotency_key.as_deref());
+            append::submit(self.context.hub, vec![end]).wait().await?;
         }
         self.answer().await
     }
