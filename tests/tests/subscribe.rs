@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use headwater_testkit::{Client, Http2, LocalHub, Request};
+use headwater_testkit::{Client, Deadline, Http2, LocalHub, Request};
+use serde_json::json;
 
 /// What every stream's head says, beside `date` and `headwater-cursor`. (T8, SEC-01)
 const HEAD: [(&str, &str); 10] = [
@@ -128,6 +129,28 @@ fn nothing_waits_for_the_next_event() {
         let id = publisher.publish("t", format!("round {round}"));
         assert_eq!(stream.next().id, id);
     }
+}
+
+/// BUF-03: events that are ready together share writes, whole and in order.
+#[test]
+fn events_that_are_ready_together_share_writes() {
+    const EVENTS: usize = 300;
+    let hub = LocalHub::start();
+    let mut connection = hub.client().connect();
+    connection.request(&Request::get("/v1/events?topic=t"));
+    assert_eq!(connection.head().status, 200);
+    let batch: Vec<_> = (0..EVENTS).map(|n| json!({"topic": "t", "data": format!("number {n}")})).collect();
+    let ids = hub.client().send(&Request::post("/v1/events", json!(batch).to_string())).expect(201).ids();
+    let expected: String =
+        ids.iter().enumerate().map(|(n, id)| format!("id: {id}\ntopic: t\ndata: number {n}\n\n")).collect();
+    let (mut came, mut reads) = (String::new(), 0);
+    while !came.ends_with(&expected) {
+        let bytes = connection.read(Deadline::new()).expect("the stream goes on");
+        came.push_str(std::str::from_utf8(&bytes).unwrap());
+        reads += 1;
+    }
+    // Sent one by one they could be read one by one.
+    assert!(reads < EVENTS / 4, "{reads} reads");
 }
 
 /// EVR-03, EVR-04: the delay is drawn for each connection from the configured value ± 50 %.

@@ -19,7 +19,6 @@ use crate::wait::until;
 #[derive(Debug, Default)]
 pub struct HubBuilder {
     config: String,
-    arguments: Vec<String>,
     variables: Vec<(String, String)>,
     data: Option<PathBuf>,
 }
@@ -43,13 +42,6 @@ impl HubBuilder {
     pub fn config(mut self, toml: &str) -> Self {
         self.config.push_str(toml);
         self.config.push('\n');
-        self
-    }
-
-    /// Adds an argument to `headwater serve`.
-    #[must_use]
-    pub fn argument(mut self, argument: &str) -> Self {
-        self.arguments.push(argument.to_owned());
         self
     }
 
@@ -214,7 +206,7 @@ impl Hub {
     fn command(&self) -> Command {
         let mut command = Command::new(binary::headwater());
         command.arg("serve").arg("--config").arg(self.config_file()).arg("--data").arg(self.data());
-        command.arg("--listen").arg(self.address.to_string()).args(&self.builder.arguments);
+        command.arg("--listen").arg(self.address.to_string());
         command.env_clear().envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
         command.envs(self.builder.variables.iter().map(|(name, value)| (name, value)));
         command.current_dir(self.folder.path());

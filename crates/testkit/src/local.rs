@@ -39,18 +39,4 @@ impl LocalHub {
     pub fn client(&self) -> Client {
         Client::new(self.address())
     }
-
-    /// Begins to stop it in good order.
-    pub fn drain(&self) {
-        self.server.drain();
-    }
-
-    /// Puts another configuration in force.
-    ///
-    /// # Panics
-    /// When it cannot be used.
-    #[track_caller]
-    pub fn reload(&self, toml: &str) {
-        self.server.reload(&load_str(toml).unwrap()).unwrap();
-    }
 }
