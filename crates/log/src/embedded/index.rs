@@ -43,8 +43,7 @@ pub(crate) struct Chain {
 
 /// What the index keeps of an event.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Indexed<'a> {
-    pub(crate) topic: &'a Topic,
+pub(crate) struct Indexed {
     pub(crate) posting: Posting,
     pub(crate) time: Timestamp,
     pub(crate) end: Option<EndReason>,
@@ -64,8 +63,7 @@ impl Index {
     }
 
     /// Adds an event of the active segment of a chain.
-    pub(crate) fn add(&mut self, slot: usize, event: Indexed<'_>) {
-        let id = self.topics.intern(event.topic, &self.classes);
+    pub(crate) fn add(&mut self, slot: usize, id: TopicId, event: Indexed) {
         if let Some(active) = &mut self.chains[slot].active {
             active.push(id, event.posting, event.time);
         }
@@ -73,8 +71,7 @@ impl Index {
     }
 
     /// Adds what a sealed segment has of a topic.
-    pub(crate) fn add_entry(&mut self, topic: &Topic, entry: &TopicEntry) -> TopicId {
-        let id = self.topics.intern(topic, &self.classes);
+    pub(crate) fn add_entry(&mut self, id: TopicId, entry: &TopicEntry) {
         if let Some(state) = self.topics.get_mut(id) {
             if entry.last > state.last {
                 (state.last, state.last_time, state.end) = (entry.last, entry.last_time, entry.end);
@@ -84,22 +81,20 @@ impl Index {
             self.events += entry.events;
         }
         self.note_excess(id);
-        id
     }
 
     /// Deletes a topic: every event before `seq` is gone.
     pub(crate) fn delete(&mut self, slot: usize, topic: &Topic, seq: u64) {
-        let id = self.note_deletion(slot, topic, seq);
+        let id = self.topics.intern(topic, &self.classes);
+        self.note_deletion(slot, id, seq);
         self.remove_all(id, seq);
     }
 
     /// Adds the record of a deletion to an active segment.
-    pub(crate) fn note_deletion(&mut self, slot: usize, topic: &Topic, seq: u64) -> TopicId {
-        let id = self.topics.intern(topic, &self.classes);
+    pub(crate) fn note_deletion(&mut self, slot: usize, id: TopicId, seq: u64) {
         if let Some(active) = self.chains.get_mut(slot).and_then(|chain| chain.active.as_mut()) {
             active.delete(id, seq);
         }
-        id
     }
 
     /// Takes away every event of a topic, for a deletion with this number.
@@ -146,7 +141,7 @@ impl Index {
         Usage { bytes, events: self.events, topics: self.topics.len() as u64, segments }
     }
 
-    pub(crate) fn count(&mut self, id: TopicId, event: Indexed<'_>) {
+    pub(crate) fn count(&mut self, id: TopicId, event: Indexed) {
         let Some(state) = self.topics.get_mut(id) else { return };
         if event.posting.seq > state.last {
             state.last = event.posting.seq;

@@ -147,7 +147,9 @@ impl Plan {
                 Ok(events)
             }
             Way::Through { segment, offset, left } => {
-                let ahead = max_bytes.clamp(MIN_READ_BYTES, MAX_READ_BYTES);
+                let record = segment.groups_end / segment.events.max(1) * 5 / 4;
+                let page = max_bytes.min(max_events.saturating_mul(record as usize));
+                let ahead = page.clamp(MIN_READ_BYTES, MAX_READ_BYTES);
                 let mut walk = Walk { segment, shared, offset: *offset, left: *left, ahead };
                 let events = walk.next(after, max_events, wants)?;
                 (*offset, *left) = (walk.offset, walk.left);
@@ -228,7 +230,7 @@ impl Walk<'_> {
 const MANY_TOPICS: usize = 64;
 /// Bytes of a record's length and checksum.
 const LENGTH_BYTES: usize = 8;
-const MIN_READ_BYTES: usize = 64 << 10;
+const MIN_READ_BYTES: usize = 16 << 10;
 const MAX_READ_BYTES: usize = 1 << 20;
 /// What messages call a segment that is being written to.
 pub(crate) const ACTIVE: &str = "the newest segment";

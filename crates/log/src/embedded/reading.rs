@@ -21,7 +21,7 @@ use crate::format::group::GroupHeader;
 use crate::format::marks::Marks;
 use crate::format::record::Record;
 use crate::format::segment::{self, HEAD_BYTES, SegmentHead};
-use crate::{EndReason, Timestamp, Topic};
+use crate::{EndReason, Timestamp};
 
 /// What is gathered from the segments.
 pub(crate) struct Reading<'a> {
@@ -40,7 +40,7 @@ pub(crate) struct Reading<'a> {
 
 /// One record of the last group of a segment, held until it is known whether the group is whole.
 pub(crate) struct Held {
-    topic: Topic,
+    topic: TopicId,
     posting: Posting,
     time: Timestamp,
     end: Option<EndReason>,
@@ -106,8 +106,7 @@ impl<'a> Reading<'a> {
         self.index.topics.restore_forgotten(marks.forgotten);
         self.unsure = self.unsure.max(marks.unsure);
         for (name, removed) in &marks.topics {
-            let Some(topic) = self.topic(name) else { continue };
-            let id = self.index.topics.intern(&topic, &self.index.classes);
+            let Some(id) = self.topic(name) else { continue };
             self.floor(id, *removed);
         }
     }
@@ -154,8 +153,8 @@ impl<'a> Reading<'a> {
     fn add_sealed(&mut self, slot: usize, segment: Opened, footer: Footer) -> Option<GroupHeader> {
         let mut ids = Vec::with_capacity(footer.entries.len());
         for (name, entry, _) in &footer.entries {
-            let Some(topic) = self.topic(name) else { continue };
-            let id = self.index.add_entry(&topic, entry);
+            let Some(id) = self.topic(name) else { continue };
+            self.index.add_entry(id, entry);
             if entry.deleted > 0 {
                 self.deletions.insert(entry.deleted, id);
             }
@@ -225,7 +224,7 @@ impl<'a> Reading<'a> {
     }
 
     /// Takes a record out of the buffer it was read to; `None` when its topic is none.
-    fn hold(&self, record: Record<'_>, (offset, bytes): (u64, usize), group: (u64, u64)) -> Option<Held> {
+    fn hold(&mut self, record: Record<'_>, (offset, bytes): (u64, usize), group: (u64, u64)) -> Option<Held> {
         let topic = self.topic(record.topic)?;
         let counted = record.counted_bytes() as u32;
         let posting = Posting { seq: record.seq, offset: offset as u32, length: bytes as u32, counted };
@@ -233,8 +232,9 @@ impl<'a> Reading<'a> {
         Some(Held { topic, posting, time: record.time, end: record.end, deletes: record.deletes, key, group })
     }
 
-    fn topic(&self, name: &str) -> Option<Topic> {
-        self.index.topics.by_text(name).or_else(|| Topic::new(name).ok())
+    /// The number of a topic; `None` when the text is none.
+    fn topic(&mut self, name: &str) -> Option<TopicId> {
+        self.index.topics.intern_text(name, &self.index.classes)
     }
 
     fn add(&mut self, slot: usize, item: Held) {
@@ -246,11 +246,11 @@ impl<'a> Reading<'a> {
             active.keys.extend(mark);
         }
         if item.deletes {
-            let id = self.index.note_deletion(slot, &item.topic, seq);
-            self.deletions.insert(seq, id);
+            self.index.note_deletion(slot, item.topic, seq);
+            self.deletions.insert(seq, item.topic);
         } else {
-            let Held { posting, time, end, .. } = item;
-            self.index.add(slot, Indexed { topic: &item.topic, posting, time, end });
+            let Held { topic, posting, time, end, .. } = item;
+            self.index.add(slot, topic, Indexed { posting, time, end });
         }
     }
 }

@@ -30,7 +30,7 @@ impl Index {
     pub(crate) fn note_excess(&mut self, id: TopicId) {
         if self.topics.get(id).is_some_and(|state| self.excess(state) != (0, 0)) {
             self.over.insert(id);
-        } else {
+        } else if !self.over.is_empty() {
             self.over.remove(&id);
         }
     }

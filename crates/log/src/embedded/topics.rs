@@ -66,11 +66,6 @@ impl Topics {
         self.by_name.get(name).copied()
     }
 
-    /// The shared copy of a name.
-    pub(crate) fn by_text(&self, name: &str) -> Option<Topic> {
-        self.by_name.get_key_value(name).map(|(topic, _)| topic.clone())
-    }
-
     pub(crate) fn get(&self, id: TopicId) -> Option<&TopicState> {
         self.states.get(id as usize)?.as_deref()
     }
@@ -91,9 +86,18 @@ impl Topics {
 
     /// The number of a topic, made known if it was not.
     pub(crate) fn intern(&mut self, name: &Topic, classes: &Classes) -> TopicId {
-        if let Some(id) = self.id(name) {
-            return id;
+        self.id(name).unwrap_or_else(|| self.add(name, classes))
+    }
+
+    /// As [`Topics::intern`]; `None` for a text that is no topic's name.
+    pub(crate) fn intern_text(&mut self, name: &str, classes: &Classes) -> Option<TopicId> {
+        match self.by_name.get(name) {
+            Some(id) => Some(*id),
+            None => Some(self.add(&Topic::new(name).ok()?, classes)),
         }
+    }
+
+    fn add(&mut self, name: &Topic, classes: &Classes) -> TopicId {
         let id = self.states.len() as TopicId;
         let state = TopicState {
             name: name.clone(),

@@ -110,9 +110,9 @@ impl Index {
     pub(crate) fn add_volatile(&mut self, event: Arc<StoredEvent>, counted: u64, key: Option<Box<str>>) {
         let id = self.topics.intern(&event.topic, &self.classes);
         let posting = Posting { seq: event.seq, offset: 0, length: 0, counted: counted as u32 };
-        let (topic, time, end) = (event.topic.clone(), event.time, event.end);
+        let (time, end) = (event.time, event.end);
         self.volatile.push(Kept { id, event, key, counted });
-        self.count(id, super::index::Indexed { topic: &topic, posting, time, end });
+        self.count(id, super::index::Indexed { posting, time, end });
         while self.over.contains(&id) && self.is_volatile(id) {
             let Some(oldest) = self.volatile.postings(id, 0).next() else { break };
             self.lose(id, oldest);

@@ -190,8 +190,9 @@ impl Writer {
                         length: place.length as u32,
                         counted: counted as u32,
                     };
-                    let indexed = Indexed { topic: &event.topic, posting, time: event.time, end: event.end };
-                    index.add(place.slot, indexed);
+                    let index = &mut *index;
+                    let id = index.topics.intern(&event.topic, &index.classes);
+                    index.add(place.slot, id, Indexed { posting, time: event.time, end: event.end });
                     if let Some((hash, _)) = key {
                         self.keys.insert(hash, event.seq, event.time);
                         if let Some(active) = &mut index.chains[place.slot].active {

@@ -51,7 +51,8 @@ fn every_event_is_read_by_topic_by_pattern_and_over_all() {
 }
 
 fn check(log: &dyn Engine, all: &[(u64, String, String)], after: u64) {
-    let wanted: [(&[&str], fn(&str) -> bool); 5] = [
+    type Case = (&'static [&'static str], fn(&str) -> bool);
+    let wanted: [Case; 5] = [
         (&["**"], |_| true),
         (&["a/*"], |name| name.starts_with("a/")),
         (&["b/1"], |name| name == "b/1"),
