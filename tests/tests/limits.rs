@@ -55,6 +55,16 @@ fn pool_09_the_limit_on_connections_pauses_accepting_and_recovers() {
     }
 }
 
+// POOL-09: the last place is there for everybody, whichever shard they come to.
+#[test]
+fn pool_09_one_place_left_is_enough_for_one_after_the_other() {
+    let hub = Hub::builder().config("shards = 4\n[limits]\nconnections = 20").start();
+    let _streams: Vec<Stream> = (0..19).map(|_| subscribe(hub.address(), "?topic=a")).collect();
+    for _ in 0..30 {
+        assert!(answer(asked(hub.address())).starts_with("HTTP/1.1 200 "));
+    }
+}
+
 // POOL-03: descriptors that run out in spite of everything are survived, without spinning.
 #[test]
 fn pool_03_descriptors_that_run_out_are_survived() {

@@ -64,7 +64,8 @@ pub(crate) fn connection_budget(configured: usize) -> usize {
     }
 }
 
-/// Accepts until the hub stops. Waits for a free place before it accepts, so that descriptors never run out.
+/// Accepts until the hub stops. A connection for which there is no place waits, and with it all after it: descriptors
+/// never run out, and a place that is free is taken by whichever shard has somebody for it.
 pub(crate) async fn accept(
     listener: TcpListener,
     site: Rc<Site>,
@@ -72,30 +73,30 @@ pub(crate) async fn accept(
     mut phase: watch::Receiver<Phase>,
 ) {
     loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = phase.wait_for(|phase| *phase == Phase::Stopping) => return,
+        };
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            // Out of descriptors all the same (another process, or the whole machine): wait, do not spin.
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept connections for a moment");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            }
+        };
+        if let Err(error) = prepare(&stream) {
+            tracing::debug!(%error, "a connection was gone before it began");
+            continue;
+        }
         let place = tokio::select! {
             place = places.clone().acquire_owned() => place,
             _ = phase.wait_for(|phase| *phase == Phase::Stopping) => return,
         };
         let Ok(place) = place else { return };
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            _ = phase.wait_for(|phase| *phase == Phase::Stopping) => return,
-        };
-        match accepted {
-            Ok((stream, _)) => {
-                if let Err(error) = prepare(&stream) {
-                    tracing::debug!(%error, "a connection was gone before it began");
-                    continue;
-                }
-                site.counters.connections.add(1);
-                tokio::task::spawn_local(connection::serve(stream, site.clone(), place));
-            }
-            // Out of descriptors all the same (another process, or the whole machine): wait, do not spin.
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept connections for a moment");
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-        }
+        site.counters.connections.add(1);
+        tokio::task::spawn_local(connection::serve(stream, site.clone(), place));
     }
 }
 
