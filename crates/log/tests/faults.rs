@@ -16,7 +16,7 @@ use headwater_log::disk::sim::{Fault, Loss, SimDisk};
 use headwater_log::{AppendError, Engine, Health};
 
 const SEED: u64 = 0x5eed;
-const LENGTH: usize = 165;
+const LENGTH: usize = 120;
 const WORKERS: usize = 2;
 
 /// Runs a script with one fault and looks at everything afterwards.
@@ -79,6 +79,10 @@ fn at_every_operation(seed: u64, picks: impl Fn(&str) -> bool, explore: impl Fn(
     run.ledger.check(&**engine, &RUNNING);
     let history = disk.history();
     assert!(history.len() >= 1000, "only {} operations", history.len());
+    for wanted in ["remove", "rename", "sync_dir", "set_len"] {
+        let times = history.iter().filter(|what| **what == wanted).count();
+        assert!(times > 3, "{wanted} happened {times} times: the script leaves something out");
+    }
     let picked: Vec<u64> = (1..).zip(&history).filter(|(_, what)| picks(what)).map(|(at, _)| at).collect();
     assert!(run.ledger.acknowledged() > LENGTH / 2);
     engine.close();

@@ -23,7 +23,9 @@ use proptest::prelude::*;
 /// An engine under test, with a way to end it and start it again if it has one.
 struct Subject {
     engine: Arc<dyn Engine>,
-    reopen: Option<Box<dyn FnMut() -> Arc<dyn Engine>>>,
+    reopen: Option<Box<dyn FnMut() -> Arc<Embedded>>>,
+    /// The same engine, for what only this one has.
+    embedded: Option<Arc<Embedded>>,
     /// It is not closed before it is opened again: the power goes.
     crash: bool,
 }
@@ -39,6 +41,7 @@ enum Step {
     Seek(i64),
     Topics { prefix: usize, after: Option<usize>, limit: usize },
     Clock(i64),
+    Keep,
     Reopen,
 }
 
@@ -103,6 +106,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (0..PREFIXES.len(), prop::option::of(0..TOPICS.len()), 0..12usize)
             .prop_map(|(prefix, after, limit)| Step::Topics { prefix, after, limit }),
         2 => prop_oneof![4 => 0..2_000_000i64, 1 => -2_000_000..0i64, 1 => Just(700_000_000i64)].prop_map(Step::Clock),
+        1 => Just(Step::Keep),
         1 => Just(Step::Reopen),
     ]
 }
@@ -206,6 +210,7 @@ impl Run {
             }
             Step::Clock(by) if by >= 0 => self.clock.advance(Duration::from_micros(by as u64)),
             Step::Clock(by) => self.clock.set_back(Duration::from_micros(by.unsigned_abs())),
+            Step::Keep => self.subject.embedded.iter().for_each(|log| log.keep()),
             Step::Reopen => self.reopen(),
         }
         self.check_bounds();
@@ -217,7 +222,9 @@ impl Run {
         if !self.subject.crash {
             self.subject.engine.close();
         }
-        self.subject.engine = reopen();
+        let log = reopen();
+        self.subject.engine = Arc::clone(&log) as Arc<dyn Engine>;
+        self.subject.embedded = Some(log);
         self.listen();
         self.model.restart(self.subject.engine.bounds().head);
     }
@@ -293,7 +300,7 @@ proptest! {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             ..MemoryOptions::default()
         });
-        check(Subject { engine, reopen: None, crash: false }, clock, steps);
+        check(Subject { engine, reopen: None, embedded: None, crash: false }, clock, steps);
     }
 
     #[test]
@@ -318,10 +325,10 @@ fn embedded(clock: &Arc<ManualClock>, seed: u64, crash: bool) -> Subject {
                 clock: Arc::clone(&clock) as Arc<dyn Clock>,
                 ..EmbeddedOptions::new("/log")
             };
-            Embedded::open(options).unwrap_or_else(|error| panic!("failed to {error}")) as Arc<dyn Engine>
+            Embedded::open(options).unwrap_or_else(|error| panic!("failed to {error}"))
         }
     };
-    let engine = open();
+    let log = open();
     let power = Arc::clone(&disk);
     let reopen = Box::new(move || {
         if crash {
@@ -330,5 +337,5 @@ fn embedded(clock: &Arc<ManualClock>, seed: u64, crash: bool) -> Subject {
         }
         open()
     });
-    Subject { engine, reopen: Some(reopen), crash }
+    Subject { engine: Arc::clone(&log) as Arc<dyn Engine>, reopen: Some(reopen), embedded: Some(log), crash }
 }

@@ -66,13 +66,14 @@ impl Keeper {
     }
 
     /// Works until it is stopped or the log fails.
-    pub(crate) fn run(keeper: &Mutex<Self>, stop: &Stop) {
+    pub(crate) fn run(keeper: &Mutex<Option<Self>>, stop: &Stop) {
         while !stop.wait() && Self::keep(keeper) {}
     }
 
     /// One pass; whether another makes sense.
-    pub(crate) fn keep(keeper: &Mutex<Self>) -> bool {
+    pub(crate) fn keep(keeper: &Mutex<Option<Self>>) -> bool {
         let mut keeper = keeper.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(keeper) = keeper.as_mut() else { return false };
         if matches!(keeper.shared.health(), Health::Failed(_)) {
             return false;
         }

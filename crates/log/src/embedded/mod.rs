@@ -57,8 +57,8 @@ use writer::Writer;
 pub struct Embedded {
     shared: Arc<Shared>,
     stop: Arc<Stop>,
-    /// Locked for one pass at a time, by its thread or by who wants one now.
-    keeper: Arc<Mutex<Keeper>>,
+    /// Locked for one pass at a time, by its thread or by who wants one now; gone with `close`.
+    keeper: Arc<Mutex<Option<Keeper>>>,
     /// The writer and the keeper, until it is closed.
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -97,7 +97,7 @@ impl Embedded {
             cause: format!("start a thread: {error}"),
         };
         let thread = std::thread::Builder::new().name("log-writer".into()).spawn(move || writer.run());
-        let keeper = Arc::new(Mutex::new(keeper));
+        let keeper = Arc::new(Mutex::new(Some(keeper)));
         let mut log = Self {
             shared,
             stop: stop.clone(),
@@ -180,10 +180,13 @@ impl Engine for Embedded {
         self.shared.queue.shut(AppendError::Closed);
         self.stop.stop();
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
-        for thread in threads {
+        let current = std::thread::current().id();
+        // A callback may drop the last handle: the writer must not wait for itself.
+        for thread in threads.into_iter().filter(|thread| thread.thread().id() != current) {
             // One that panicked has nothing left to finish.
             let _ = thread.join();
         }
+        *self.keeper.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use headwater_log::{AppendError, Engine, NewEvent, Receipt, StoredEvent, Topic};
 
-use super::{append, event, keyed, read, seqs};
+use super::{append, event, keyed, read, selection, seqs};
 
 /// Everything asked, in order.
 #[derive(Clone, Default)]
@@ -140,6 +140,7 @@ impl Ledger {
         for (topic, expected) in &expected {
             let found = found.get(topic).map_or(&[][..], Vec::as_slice);
             expected.check(topic, found, rules);
+            self.check_gaps(engine, topic, found);
         }
         self.check_batches(&found);
         let lasting = served.iter().filter(|event| lasts(&event.topic));
@@ -176,6 +177,23 @@ impl Ledger {
         }
         assert!(lost.iter().all(|seq| *seq > last), "events {lost:?} are missing without a word, the last is {last}");
         assert!(lost.len() <= 40, "more than a group is missing: {lost:?}");
+    }
+
+    /// Whatever was acknowledged and is gone is reported to whoever has not read it yet (G5).
+    fn check_gaps(&self, engine: &dyn Engine, topic: &Topic, found: &[Stored]) {
+        let acked = self.acts.iter().filter_map(|act| match (&act.ask, &act.outcome) {
+            (Ask::Batch(batch), Outcome::Acked(seqs)) => Some(batch.iter().zip(seqs)),
+            _ => None,
+        });
+        let of_topic = acked.flatten().filter(|(event, _)| event.topic == *topic).map(|(_, seq)| *seq);
+        let gone: Vec<u64> = of_topic.filter(|seq| found.iter().all(|stored| stored.seq != Some(*seq))).collect();
+        let selection = selection(&[topic.as_str()]);
+        for seq in gone.first().into_iter().chain(gone.last()) {
+            let next = found.iter().filter_map(|stored| stored.seq).find(|found| found > seq);
+            let place = engine.gap(&selection, seq - 1);
+            let told = place.is_some_and(|place| place >= seq - 1 && next.is_none_or(|next| place < next));
+            assert!(told, "{topic}: {seq} is gone, {next:?} is next, the gap was told as {place:?}");
+        }
     }
 
     /// A batch whose outcome is not known is there whole or not at all, and none is there without those before it.

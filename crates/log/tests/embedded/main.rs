@@ -7,6 +7,7 @@ mod basics;
 mod common;
 mod retention;
 mod segments;
+mod torn;
 
 use std::path::Path;
 use std::sync::Arc;
