@@ -74,10 +74,14 @@ impl<'a> Reading<'a> {
 
     /// Reads the segments of one chain; returns how it ends unless it has none.
     pub(crate) fn chain(&mut self, slot: usize, chain: u16, bases: &[u64]) -> Result<Option<Newest>, OpenError> {
-        let mut opened = Vec::new();
+        let (mut opened, mut unmade) = (Vec::new(), Vec::new());
         for base in bases {
-            opened.extend(self.open(&segment::file_name(chain, *base))?);
+            match self.open(&segment::file_name(chain, *base))? {
+                Some(segment) => opened.push(segment),
+                None => unmade.push(*base),
+            }
         }
+        self.clear_away(chain, &unmade, &opened)?;
         let mut newest: Option<Newest> = None;
         let befores: Vec<_> = opened.iter().map(|segment| segment.head.before).collect();
         for (at, segment) in opened.into_iter().enumerate() {
@@ -125,7 +129,20 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// Opens a file. One that has not even a whole head was just being made, and is removed.
+    /// Removes files that were just being made. One that must have had records was cut instead.
+    fn clear_away(&self, chain: u16, unmade: &[u64], opened: &[Opened]) -> Result<(), OpenError> {
+        for base in unmade {
+            let path = self.folder.path.join(segment::file_name(chain, *base));
+            let mut later = opened.iter().filter(|segment| segment.head.base > *base);
+            if later.any(|segment| segment.head.before > *base) {
+                return Err(OpenError::Damaged { file: path, offset: 0 });
+            }
+            self.folder.disk.remove(&path).map_err(|error| storage(&path, &error))?;
+        }
+        Ok(())
+    }
+
+    /// Opens a file; `None` when it has not even a whole head.
     fn open(&self, name: &str) -> Result<Option<Opened>, OpenError> {
         let path = self.folder.path.join(name);
         let at = |error: io::Error| storage(&path, &error);
@@ -136,7 +153,6 @@ impl<'a> Reading<'a> {
         if length > HEAD_BYTES as u64 {
             return Err(OpenError::Damaged { file: path, offset: 0 });
         }
-        self.folder.disk.remove(&path).map_err(at)?;
         Ok(None)
     }
 
