@@ -5,6 +5,7 @@
 mod basics;
 #[path = "../common/mod.rs"]
 mod common;
+mod fixture;
 mod retention;
 mod segments;
 mod torn;
