@@ -100,8 +100,9 @@ impl Active {
         self.newest_time = self.newest_time.max(time);
     }
 
-    pub(crate) fn delete(&mut self, topic: TopicId, seq: u64) {
+    pub(crate) fn delete(&mut self, topic: TopicId, seq: u64, time: Timestamp) {
         self.deletions.insert(topic, seq);
+        self.newest_time = self.newest_time.max(time);
         self.note(seq);
     }
 

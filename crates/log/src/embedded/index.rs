@@ -84,16 +84,16 @@ impl Index {
     }
 
     /// Deletes a topic: every event before `seq` is gone.
-    pub(crate) fn delete(&mut self, slot: usize, topic: &Topic, seq: u64) {
+    pub(crate) fn delete(&mut self, slot: usize, topic: &Topic, seq: u64, time: Timestamp) {
         let id = self.topics.intern(topic, &self.classes);
-        self.note_deletion(slot, id, seq);
+        self.note_deletion(slot, id, seq, time);
         self.remove_all(id, seq);
     }
 
     /// Adds the record of a deletion to an active segment.
-    pub(crate) fn note_deletion(&mut self, slot: usize, id: TopicId, seq: u64) {
+    pub(crate) fn note_deletion(&mut self, slot: usize, id: TopicId, seq: u64, time: Timestamp) {
         if let Some(active) = self.chains.get_mut(slot).and_then(|chain| chain.active.as_mut()) {
-            active.delete(id, seq);
+            active.delete(id, seq, time);
         }
     }
 

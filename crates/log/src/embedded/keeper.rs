@@ -93,14 +93,22 @@ impl Keeper {
             self.classes = classes;
             self.ages.clear();
         }
-        self.shared.settle(None);
+        self.shared.settle_some(SETTLE_AT_ONCE);
+        self.ask_for_space();
         let now = self.shared.clock.now();
         self.expire(now)?;
-        self.rewrite_one(now)?;
+        self.reclaim(now)?;
         self.forget_idle(now);
         // Last, as the writer takes it from here: a pass and the end of a segment do not meet.
         self.end_quiet(now);
         Ok(())
+    }
+
+    /// A full log is tried again although nobody appends: who asks for its health may wait for it.
+    fn ask_for_space(&self) {
+        if self.shared.health() == Health::Full {
+            self.shared.queue.push(Request::Probe);
+        }
     }
 
     /// Asks for the end of active segments that have been open for a good part of what their events may live, so that these can go
@@ -161,5 +169,7 @@ const INTERVAL: Duration = Duration::from_millis(500);
 pub(crate) const SEGMENTS_PER_AGE: u64 = 10;
 /// Topics without events that are remembered one by one.
 const IDLE_TOPICS: usize = 10_000;
+/// Topics whose limits are worked out in one pass; readers do it for what they read.
+const SETTLE_AT_ONCE: usize = 5_000;
 /// Topics forgotten in one pass, as the index is locked meanwhile.
 const FORGET_AT_ONCE: usize = 1_000;

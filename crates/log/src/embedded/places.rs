@@ -22,6 +22,7 @@ pub(crate) struct Places {
     sealed: Vec<Arc<Sealed>>,
     /// Events in active segments, and in memory without a file, by number.
     active: Vec<(Posting, Option<Arc<dyn File>>)>,
+    in_order: bool,
     info: TopicInfo,
 }
 
@@ -29,14 +30,20 @@ impl Index {
     /// `None` for a topic that has nothing to show.
     pub(crate) fn places(&self, id: TopicId) -> Option<Places> {
         let state = self.topics.get(id).filter(|state| state.exists())?;
-        let sealed = self.chains.iter().flat_map(|chain| &chain.sealed);
-        let sealed = sealed.filter(|sealed| sealed.last > state.floor && sealed.has(id)).cloned().collect();
-        let mut active = Vec::new();
-        for segment in self.chains.iter().filter_map(|chain| chain.active.as_ref()) {
-            let found = segment.of_topic(id, state.floor).into_iter();
-            active.extend(found.map(|posting| (posting, Some(segment.file.clone()))));
+        let (mut sealed, mut active, mut chains) = (Vec::new(), Vec::new(), 0);
+        for chain in &self.chains {
+            let before = sealed.len() + active.len();
+            let mine = chain.sealed.iter().filter(|sealed| sealed.last > state.floor && sealed.has(id));
+            sealed.extend(mine.cloned());
+            if let Some(segment) = &chain.active {
+                let found = segment.of_topic(id, state.floor).into_iter();
+                active.extend(found.map(|posting| (posting, Some(segment.file.clone()))));
+            }
+            chains += usize::from(sealed.len() + active.len() > before);
         }
+        let before = active.len();
         active.extend(self.volatile.postings(id, state.floor).map(|posting| (posting, None)));
+        chains += usize::from(active.len() > before);
         active.sort_by_key(|(posting, _)| posting.seq);
         let info = TopicInfo {
             topic: state.name.clone(),
@@ -47,7 +54,7 @@ impl Index {
             bytes: state.bytes,
             end: state.end,
         };
-        Some(Places { id, floor: state.floor, sealed, active, info })
+        Some(Places { id, floor: state.floor, sealed, active, in_order: chains < 2, info })
     }
 }
 
@@ -61,19 +68,19 @@ impl Places {
         self.active.iter().map(|(posting, _)| *posting)
     }
 
-    /// What sealed segments have of the topic, when each has what comes after the one before: always, unless the topic
-    /// changed its class.
-    pub(crate) fn entries_in_order(&self) -> Result<Option<Vec<(&Sealed, TopicEntry)>>, ReadError> {
-        let mut entries = Vec::with_capacity(self.sealed.len());
-        for sealed in &self.sealed {
-            let entry = sealed.entry(self.id)?.filter(|entry| entry.last > self.floor);
-            entries.extend(entry.map(|entry| (&**sealed, entry)));
-        }
-        entries.sort_by_key(|(_, entry)| entry.first);
-        let apart = entries.windows(2).all(|pair| pair[0].1.last < pair[1].1.first);
-        let newest = entries.last().map_or(0, |(_, entry)| entry.last);
-        let ordered = apart && self.active.first().is_none_or(|(first, _)| newest < first.seq);
-        Ok(ordered.then_some(entries))
+    /// Whether one segment after the other has its events: always, unless the topic changed its class.
+    pub(crate) fn is_in_order(&self) -> bool {
+        self.in_order
+    }
+
+    /// The sealed segments that may have live events.
+    pub(crate) fn sealed(&self) -> impl Iterator<Item = &Sealed> {
+        self.sealed.iter().map(|sealed| &**sealed)
+    }
+
+    /// What one of them has, unless that is all gone.
+    pub(crate) fn entry_in(&self, sealed: &Sealed) -> Result<Option<TopicEntry>, ReadError> {
+        Ok(sealed.entry(self.id)?.filter(|entry| entry.last > self.floor))
     }
 
     /// The live events up to a place.

@@ -15,6 +15,8 @@ pub(crate) enum Request {
         topic: Topic,
         done: DeleteDone,
     },
+    /// See whether a full disk has space again; nobody waits for it.
+    Probe,
     /// End the segment of a chain that has this base; nobody waits for it.
     Seal {
         slot: usize,
@@ -42,7 +44,7 @@ impl Request {
         match self {
             Self::Append { done, .. } => done(Err(error)),
             Self::Delete { done, .. } => done(Err(error)),
-            Self::Seal { .. } => {}
+            Self::Seal { .. } | Self::Probe => {}
         }
     }
 
@@ -51,7 +53,7 @@ impl Request {
             Self::Append { batch, .. } => {
                 batch.iter().map(|event| EVENT_BYTES + event.topic.as_str().len() + event.data.len()).sum()
             }
-            Self::Delete { .. } | Self::Seal { .. } => EVENT_BYTES,
+            Self::Delete { .. } | Self::Seal { .. } | Self::Probe => EVENT_BYTES,
         }
     }
 }

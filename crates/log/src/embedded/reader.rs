@@ -123,11 +123,12 @@ impl LogReader {
         next.min_by_key(|cursor| cursor.ready[0].seq)?.ready.pop_front()
     }
 
-    /// Whether an event is still there.
-    fn is_live(&self, event: &StoredEvent) -> bool {
-        let index = self.shared.index();
-        event.seq > index.topics.newest_trimmed()
-            || index.topics.find(&event.topic).is_some_and(|(_, state)| event.seq > state.floor)
+    /// Whether an event is still there; those above `trimmed` are.
+    fn is_live(&self, event: &StoredEvent, trimmed: u64) -> bool {
+        event.seq > trimmed || {
+            let index = self.shared.index();
+            index.topics.find(&event.topic).is_some_and(|(_, state)| event.seq > state.floor)
+        }
     }
 
     /// Takes out of a page what was removed meanwhile, and says so once.
@@ -150,13 +151,14 @@ impl Reader for LogReader {
     fn next_page(&mut self, max_events: usize, max_bytes: usize) -> Result<Page, ReadError> {
         self.shared.settle(Some(&self.selection));
         let (max_events, head, after) = (max_events.max(1), self.shared.index().head, self.after);
+        let trimmed = self.shared.index().topics.newest_trimmed();
         let mut page = Page::default();
         loop {
             let mut bytes = 0;
             while page.events.len() < max_events && (bytes < max_bytes || page.events.is_empty()) {
                 if let Some(event) = self.take(head) {
                     self.after = event.seq;
-                    if self.is_live(&event) {
+                    if self.is_live(&event, trimmed) {
                         bytes += event.data.len();
                         page.events.push(event);
                     }

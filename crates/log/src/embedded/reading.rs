@@ -262,7 +262,7 @@ impl<'a> Reading<'a> {
             active.keys.extend(mark);
         }
         if item.deletes {
-            self.index.note_deletion(slot, item.topic, seq);
+            self.index.note_deletion(slot, item.topic, seq, item.time);
             self.deletions.insert(seq, item.topic);
         } else {
             let Held { topic, posting, time, end, .. } = item;

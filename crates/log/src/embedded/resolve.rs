@@ -37,7 +37,7 @@ impl Writer {
                 }
                 group.answers.push(Answer::Delete { done, existed });
             }
-            Request::Seal { .. } => {}
+            Request::Seal { .. } | Request::Probe => {}
         }
     }
 

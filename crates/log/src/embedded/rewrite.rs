@@ -19,46 +19,54 @@ use crate::format::record::Record;
 use crate::format::segment::HEAD_BYTES;
 
 impl Keeper {
-    /// Looks at the segments in which something was removed since the last look, and rewrites or removes the first one that is worth it.
-    pub(crate) fn rewrite_one(&mut self, now: u64) -> Result<(), Trouble> {
-        let (trims, segments) = {
-            let index = self.shared.index();
-            let mut all = Vec::new();
-            for (slot, chain) in index.chains.iter().enumerate() {
-                let last = chain.sealed.len().saturating_sub(1);
-                let removable = |at| at < last || chain.active.is_some();
-                let each = chain.sealed.iter().enumerate();
-                all.extend(
-                    each.map(|(at, sealed)| (slot, sealed.clone(), removable(at) && !self.has_keys(sealed, now))),
-                );
-            }
-            (index.topics.trims(), all)
-        };
-        for (slot, segment, removable) in segments {
-            if self.stop.is_stopped() {
+    /// Looks at segments, those first that were not looked at for longest, as far as something was removed since; removes those
+    /// that are dead and rewrites those that are mostly dead, until a pass's worth of work is done.
+    pub(crate) fn reclaim(&mut self, now: u64) -> Result<(), Trouble> {
+        let (trims, mut segments) = self.sealed(now);
+        segments.retain(|segment| self.looked.get(&segment.sealed.name) != Some(&trims));
+        segments.sort_by_key(|segment| self.looked.get(&segment.sealed.name).copied().unwrap_or(0));
+        let mut work = 0;
+        for Candidate { slot, sealed, removable } in segments {
+            if work > WORK_BYTES || self.stop.is_stopped() {
                 return Ok(());
             }
-            if self.looked.insert(segment.name.clone(), trims) == Some(trims) {
-                continue;
-            }
-            let (live, total) = self.live_bytes(&segment)?;
-            if live == 0 && total > 0 && removable {
-                return self.remove(&[(slot, segment)]);
-            }
-            if live * 2 < total {
-                return self.rewrite(slot, &segment, now);
+            self.looked.insert(sealed.name.clone(), trims);
+            work += sealed.bytes - sealed.groups_end;
+            let Ok(Some(footer)) = Footer::read(&sealed.file, sealed.bytes, self.shared.seal) else { continue };
+            let (live, total) = self.live_bytes(&footer);
+            if live == 0 && removable {
+                self.remove(&[(slot, sealed)])?;
+            } else if live * 2 < total {
+                work += sealed.bytes;
+                self.rewrite(slot, &sealed, &footer, now)?;
             }
         }
         Ok(())
     }
 
+    /// All sealed segments, and how many floors have risen so far.
+    fn sealed(&self, now: u64) -> (u64, Vec<Candidate>) {
+        let index = self.shared.index();
+        let mut all = Vec::new();
+        for (slot, chain) in index.chains.iter().enumerate() {
+            for (at, sealed) in chain.sealed.iter().enumerate() {
+                // The last file of a chain says how far it went; keys and deletions say what a key means after a restart.
+                let last = at + 1 == chain.sealed.len() && chain.active.is_none();
+                let young = now.saturating_sub(sealed.newest_time) < self.window;
+                let needed = self.has_keys(sealed, now) || (sealed.has_deletions && young);
+                all.push(Candidate { slot, sealed: sealed.clone(), removable: !last && !needed });
+            }
+        }
+        (index.topics.trims(), all)
+    }
+
     /// Counted bytes of live and of all events; where a floor cuts a topic in two, its share is estimated.
-    fn live_bytes(&self, segment: &Sealed) -> Result<(u64, u64), Trouble> {
+    fn live_bytes(&self, footer: &Footer) -> (u64, u64) {
         let (mut live, mut total) = (0, 0);
-        for id in segment.topics() {
-            let Some(entry) = segment.entry(id)? else { continue };
+        let index = self.shared.index();
+        for (name, entry, _) in &footer.entries {
             total += entry.bytes;
-            let floor = self.shared.index().topics.get(id).map_or(u64::MAX, |state| state.floor);
+            let floor = index.topics.find_text(name).map_or(u64::MAX, |(_, state)| state.floor);
             live += match () {
                 () if floor >= entry.last => 0,
                 () if floor < entry.first => entry.bytes,
@@ -68,16 +76,15 @@ impl Keeper {
                 }
             };
         }
-        Ok((live, total))
+        (live, total)
     }
 
     /// Writes a segment anew and puts it in the place of the old one in one step.
-    fn rewrite(&mut self, slot: usize, old: &Arc<Sealed>, now: u64) -> Result<(), Trouble> {
-        let Ok(Some(footer)) = Footer::read(&old.file, old.bytes, self.shared.seal) else { return Err(Trouble::Later) };
+    fn rewrite(&self, slot: usize, old: &Arc<Sealed>, footer: &Footer, now: u64) -> Result<(), Trouble> {
         let Some(group) = footer.group.clone() else { return Err(Trouble::Later) };
         let name = format!("{}.new", old.name);
         let path = self.folder.path.join(&name);
-        let written = self.write_anew(&path, old, &footer, &group, now);
+        let written = self.write_anew(&path, old, footer, &group, now);
         let (file, sealed) = match written {
             Ok(written) => written,
             Err(trouble) => {
@@ -156,6 +163,14 @@ impl Keeper {
     }
 }
 
+/// A segment that may be worth writing anew.
+struct Candidate {
+    slot: usize,
+    sealed: Arc<Sealed>,
+    /// Whether the file may go once nothing in it is live.
+    removable: bool,
+}
+
 /// The live part of a segment, as it is copied.
 struct Copy<'a> {
     keeper: &'a Keeper,
@@ -200,7 +215,7 @@ impl Copy<'_> {
             None => return record.deletes,
         };
         if record.deletes {
-            self.active.delete(id, record.seq);
+            self.active.delete(id, record.seq, record.time);
             return true;
         }
         if record.seq <= floor {
@@ -216,3 +231,5 @@ impl Copy<'_> {
 }
 
 const WRITE_BYTES: usize = 1 << 20;
+/// Bytes read or written in one pass before the rest waits for the next.
+const WORK_BYTES: u64 = 16 << 20;

@@ -11,6 +11,7 @@ use super::keeper::SEGMENTS_PER_AGE;
 use super::seal::ending;
 use super::sealed::{Footer, Sealed};
 use super::writer::{Failure, Writer, failed, full_or_failed};
+use crate::Health;
 use crate::format::segment::{self, HEAD_BYTES, SegmentHead};
 
 impl Writer {
@@ -99,6 +100,23 @@ impl Writer {
         }
     }
 
+    /// Sees whether there is space again, where the next group would need it.
+    pub(crate) fn probe(&mut self) -> Result<(), String> {
+        for file in self.files.iter_mut().flatten() {
+            match file.reserve(PROBE_BYTES, 0) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::StorageFull => return Ok(()),
+                Err(error) => return Err(format!("extend {}: {error}", file.name)),
+            }
+        }
+        match self.folder.save_manifest(&self.manifest) {
+            Ok(()) => self.shared.set_health(Health::Ready),
+            Err(error) if error.kind() == io::ErrorKind::StorageFull => {}
+            Err(error) => return Err(format!("replace manifest: {error}")),
+        }
+        Ok(())
+    }
+
     /// Whether the active segment has come too far to take a block: in numbers, which its index could not hold, or in
     /// time, as its events only go together.
     fn is_far(&self, block: &Block) -> bool {
@@ -127,3 +145,5 @@ impl Writer {
 
 /// Files grow by this many zeros at a time.
 const EXTEND_BYTES: u64 = 1 << 20;
+/// Space that must be there for a full log to count as ready again.
+const PROBE_BYTES: usize = 64 << 10;

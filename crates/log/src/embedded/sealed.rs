@@ -32,6 +32,8 @@ pub(crate) struct Sealed {
     /// Topics, in order of their numbers, with the offset of their directory entry. 8 bytes for each.
     topics: Box<[(TopicId, u32)]>,
     pub(crate) times: Box<[TimeMark]>,
+    /// Whether it has records of deletions.
+    pub(crate) has_deletions: bool,
     /// Time of its newest idempotency key.
     pub(crate) newest_key: Option<Timestamp>,
 }
@@ -113,6 +115,7 @@ impl Sealed {
             lists: trailer.lists,
             topics: topics.into(),
             times: footer.times.clone().into(),
+            has_deletions: footer.entries.iter().any(|(_, entry, _)| entry.deleted > 0),
             newest_key: footer.keys.iter().map(|key| key.time).max(),
         }
     }

@@ -44,10 +44,25 @@ impl Shared {
             let wanted = |id: &TopicId| {
                 index.topics.get(*id).is_some_and(|state| selection.is_none_or(|all| all.matches(&state.name)))
             };
-            index.over.iter().copied().filter(wanted).collect()
+            match selection.filter(|all| all.patterns().len() == 0) {
+                Some(exact) => {
+                    let ids = exact.topics().filter_map(|topic| index.topics.id(topic));
+                    ids.filter(|id| index.over.contains(id)).collect()
+                }
+                None => index.over.iter().copied().filter(wanted).collect(),
+            }
         };
         for id in over {
             // A segment that cannot be read: the limit waits, and whoever reads the topic is told.
+            let _ = self.settle_topic(id);
+        }
+    }
+
+    /// Makes the limits hold for some of the topics that are above them.
+    pub(crate) fn settle_some(&self, most: usize) {
+        let over: Vec<_> = self.index().over.iter().copied().take(most).collect();
+        for id in over {
+            // As above.
             let _ = self.settle_topic(id);
         }
     }
@@ -86,7 +101,7 @@ impl Places {
     fn oldest(&self, events: u64, bytes: u64, seal: Seal) -> Result<Loss, ReadError> {
         let mut loss = Loss::default();
         let enough = |loss: &Loss| loss.events >= events && loss.bytes >= bytes;
-        let Some(entries) = self.entries_in_order()? else {
+        if !self.is_in_order() {
             for posting in self.postings(seal)? {
                 if enough(&loss) {
                     break;
@@ -94,8 +109,12 @@ impl Places {
                 loss.add(&posting);
             }
             return Ok(loss);
-        };
-        for (segment, entry) in entries {
+        }
+        for segment in self.sealed() {
+            if enough(&loss) {
+                return Ok(loss);
+            }
+            let Some(entry) = self.entry_in(segment)? else { continue };
             // All of a segment's, where that is not too much.
             let few = loss.events + entry.events <= events || loss.bytes + entry.bytes <= bytes;
             if entry.first > self.floor() && few {

@@ -74,6 +74,10 @@ impl Writer {
                     failure = self.end_segment(slot, base).err();
                     failure.iter().for_each(|reason| self.shared.set_health(Health::Failed(reason.clone())));
                 }
+                (Request::Probe, None) => {
+                    failure = self.probe().err();
+                    failure.iter().for_each(|reason| self.shared.set_health(Health::Failed(reason.clone())));
+                }
                 (request, None) => self.resolve(&mut group, request),
                 (request, Some(reason)) => request.refuse(AppendError::Failed(reason.clone())),
             }
@@ -202,7 +206,7 @@ impl Writer {
                     durable.events.push(event);
                 }
                 Member::Deletion { topic, seq, place } => {
-                    index.delete(place.slot, &topic, seq);
+                    index.delete(place.slot, &topic, seq, group.time);
                     durable.deleted.push((topic, seq));
                 }
             }

@@ -6,6 +6,7 @@ mod basics;
 #[path = "../common/mod.rs"]
 mod common;
 mod fixture;
+mod full;
 mod retention;
 mod segments;
 mod torn;

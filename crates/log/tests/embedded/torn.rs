@@ -40,8 +40,11 @@ fn newest(disk: &SimDisk, chain: &str) -> (PathBuf, u64) {
     files.rfind(|(path, _)| path.to_string_lossy().starts_with(&format!("{FOLDER}/{chain}-"))).unwrap()
 }
 
+/// A stretch of a file.
+type Stretch = (PathBuf, u64, u64);
+
 /// A log whose last group is one batch, and where that batch begins and ends in its file.
-fn with_last_batch(batch: &[(&str, &str)]) -> (SimDisk, Vec<Arc<StoredEvent>>, Vec<(PathBuf, u64, u64)>) {
+fn with_last_batch(batch: &[(&str, &str)]) -> (SimDisk, Vec<Arc<StoredEvent>>, Vec<Stretch>) {
     let disk = SimDisk::new(4);
     let log = open(&disk).unwrap();
     for at in 0..5 {
