@@ -145,6 +145,17 @@ impl Tail {
         }
     }
 
+    /// The one frame that follows `after`, even if its event has been deleted since: a reader that has part of it gets
+    /// the rest. `None` when the tail no longer has it.
+    pub fn started(&self, selection: &Selection, format: Format, after: u64) -> Option<Run> {
+        let inner = self.read();
+        if after < inner.floor {
+            return None;
+        }
+        let found = inner.find_by_scan(selection, after, inner.head, 1);
+        (!found.is_empty()).then(|| self.render(&inner, format, &found))
+    }
+
     fn render(&self, inner: &Inner, format: Format, found: &[(u64, u32)]) -> Run {
         let mut ends = Vec::with_capacity(found.len());
         let bytes = match format {
@@ -357,6 +368,9 @@ mod tests {
         assert!(matches!(tail.gather(&select(&["a"]), Format::EventStream, 0, 9, 999), Gather::Fallen));
         assert!(matches!(tail.gather(&select(&["a"]), Format::EventStream, 1, 9, 999), Gather::Nothing));
         assert!(matches!(tail.gather(&select(&["b"]), Format::EventStream, 0, 9, 999), Gather::Run(_)));
+        let rest = tail.started(&select(&["a"]), Format::EventStream, 0).unwrap();
+        assert_eq!(rest.ends.len(), 1, "what was begun can still be finished");
+        assert_eq!(rest.last(), Some(1));
     }
 
     proptest! {

@@ -38,7 +38,7 @@ pub struct Server {
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The log could not be opened.
-    #[error("cannot {0}")]
+    #[error("cannot {0}{hint}", hint = log_hint(.0))]
     Log(#[from] OpenError),
     /// The address could not be bound.
     #[error("cannot listen on {address}: {error}{hint}")]
@@ -196,6 +196,15 @@ impl Drop for Server {
     }
 }
 
+fn log_hint(error: &OpenError) -> &'static str {
+    match error {
+        OpenError::Storage { .. } => {
+            "; check the path, its permissions and the space on its disk, or name another folder with --data"
+        }
+        _ => "",
+    }
+}
+
 fn open_log(settings: &Settings) -> Result<Arc<dyn Engine>, OpenError> {
     let classes = with_own_topics(&settings.classes);
     match &settings.storage {
@@ -231,7 +240,7 @@ fn run_shard(
     let counters = hub.counters[index].clone();
     local.block_on(&runtime, async {
         let shard = Shard::new(hub.clone(), hub.shards[index].clone(), counters.clone())?;
-        let routes = router::routes(Api { hub: hub.clone(), counters: counters.clone() });
+        let routes = router::routes(Api { hub: hub.clone(), counters: counters.clone(), phase: phase.clone() });
         let site = std::rc::Rc::new(Site {
             hub: hub.clone(),
             shard: shard.clone(),

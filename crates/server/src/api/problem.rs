@@ -84,7 +84,8 @@ impl Problem {
 
     /// Puts the place of an item before the name of its field.
     pub(crate) fn within(self, place: &str) -> Self {
-        let field = self.field.map_or_else(|| place.to_owned(), |field| format!("{place}.{field}"));
+        let field = self.field.filter(|field| !field.is_empty());
+        let field = field.map_or_else(|| place.to_owned(), |field| format!("{place}.{field}"));
         Self { field: Some(field), ..self }
     }
 

@@ -4,6 +4,9 @@ use percent_encoding::percent_decode_str;
 
 use super::problem::Problem;
 
+/// Names of the cursor in the query: ours, and those of polyfills (BRW-05).
+pub(crate) const CURSOR_PARAMETERS: [&str; 3] = ["last_event_id", "lastEventId", "lastEventID"];
+
 /// The parameters of a request, in their order.
 pub(crate) struct Query(Vec<(String, String)>);
 
@@ -12,7 +15,13 @@ impl Query {
     pub(crate) fn parse(query: Option<&str>) -> Result<Self, Problem> {
         let pairs = query.unwrap_or("").split('&').filter(|pair| !pair.is_empty()).map(|pair| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            Ok((decode(name)?, decode(value)?))
+            let name = decode(name)?;
+            // A cursor is read as bytes: what is not UTF-8 is no id of ours, and no mistake that ends a stream (EVR-08).
+            let value = match CURSOR_PARAMETERS.contains(&&*name) {
+                true => percent_decode_str(value).decode_utf8_lossy().into_owned(),
+                false => decode(value)?,
+            };
+            Ok((name, value))
         });
         pairs.collect::<Result<_, _>>().map(Self)
     }
@@ -50,5 +59,6 @@ mod tests {
         assert_eq!(query.first("since"), Some("%25"));
         assert_eq!(query.first("x"), Some(""));
         assert!(Query::parse(Some("topic=%ff")).is_err());
+        assert_eq!(Query::parse(Some("lastEventId=%ff-1")).unwrap().first("lastEventId"), Some("\u{fffd}-1"));
     }
 }

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::{any, get, post};
+use tokio::sync::watch;
 
 use super::problem::Problem;
 use super::{health, page, topics};
+use crate::edge::connection::Phase;
 use crate::flow::publish::Context;
 use crate::hub::Hub;
 use crate::observe::Counters;
@@ -16,12 +18,13 @@ use crate::observe::Counters;
 pub(crate) struct Api {
     pub(crate) hub: Arc<Hub>,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) phase: watch::Receiver<Phase>,
 }
 
 impl Api {
     /// What a publish handler works with.
     pub(super) fn publish(&self) -> Context<'_> {
-        Context { hub: &self.hub, counters: &self.counters }
+        Context { hub: &self.hub, counters: &self.counters, phase: &self.phase }
     }
 }
 

@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::problem::Problem;
-use super::query::Query;
+use super::query::{CURSOR_PARAMETERS, Query};
 use crate::flow::deliver::start::From;
 
 /// What a reader asks for.
@@ -41,8 +41,6 @@ const LONGEST_WAIT: u64 = 55;
 const DEFAULT_WAIT: u64 = 25;
 const MOST_POLLED: usize = 10_000;
 const DEFAULT_POLLED: usize = 1000;
-/// Names of the cursor in the query: ours, and those of polyfills (BRW-05).
-const CURSOR_PARAMETERS: [&str; 3] = ["last_event_id", "lastEventId", "lastEventID"];
 
 impl Subscribe {
     /// Checks a request.

@@ -57,11 +57,16 @@ impl State {
                 },
                 Place::Behind => {}
             }
-            let after = entry.session.cursor(head);
+            let (after, partial) = (entry.session.cursor(head), entry.session.partial());
             let group = entry.session.group;
             let Some(group) = self.fanout.group(group) else { return Step::End(CloseCause::Error) };
             match self.hub.tail.gather(&group.selection, group.format, after, head, RUN_BYTES) {
                 Gather::Run(run) => return Step::Tail(run),
+                // A frame that was begun is finished first, even if its event was deleted meanwhile.
+                Gather::Fallen if partial > 0 => match self.hub.tail.started(&group.selection, group.format, after) {
+                    Some(run) if run.bytes.len() > partial => return Step::Tail(run),
+                    _ => self.fall_to_log(slot),
+                },
                 Gather::Fallen => self.fall_to_log(slot),
                 // It read the log, or comes with an id, that this shard has not reached: its place is further on.
                 Gather::Nothing if after > head => {

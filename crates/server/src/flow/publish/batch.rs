@@ -57,7 +57,7 @@ pub(crate) async fn publish_batch(context: Context<'_>, parts: Parts, body: Body
 
 /// One event as written.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an event")]
 struct Written<'a> {
     topic: String,
     #[serde(borrow)]
@@ -87,6 +87,13 @@ impl Refusal {
 
 /// Reads one event.
 pub(super) fn parse(hub: &Hub, text: &str) -> Result<NewEvent, Refusal> {
+    if !text.trim_start().starts_with('{') {
+        let problem = Problem::malformed(
+            "",
+            "An event is an object: {\"topic\",\"data\",\"event\"?,\"key\"?,\"idempotency_key\"?}.",
+        );
+        return Err(Refusal::Value(Box::new(problem)));
+    }
     let written: Written<'_> = serde_json::from_str(text).map_err(Refusal::Json)?;
     checked(hub, &written).map_err(|problem| Refusal::Value(Box::new(problem)))
 }
@@ -105,13 +112,26 @@ fn checked(hub: &Hub, written: &Written<'_>) -> Result<NewEvent, Problem> {
     Ok(event)
 }
 
-/// A string is the data itself, any other value is stored compact.
+/// A string is the data itself; any other value is stored as written, without the white space between its tokens.
 fn data(value: &RawValue) -> Result<Box<str>, Problem> {
-    let text = match value.get().starts_with('"') {
-        true => serde_json::from_str(value.get()),
-        false => serde_json::from_str::<serde_json::Value>(value.get()).map(|value| value.to_string()),
-    };
-    text.map(String::into_boxed_str).map_err(|error| not_json("data", &error))
+    match value.get().starts_with('"') {
+        true => serde_json::from_str(value.get()).map_err(|error| not_json("data", &error)),
+        false => Ok(compact(value.get()).into()),
+    }
+}
+
+/// Leaves the white space between tokens out. Numbers keep every digit, objects every member.
+fn compact(json: &str) -> String {
+    let (mut quoted, mut escaped) = (false, false);
+    let kept = json.chars().filter(|c| {
+        if quoted {
+            (quoted, escaped) = (escaped || *c != '"', !escaped && *c == '\\');
+            return true;
+        }
+        quoted = *c == '"';
+        !c.is_ascii_whitespace()
+    });
+    kept.collect()
 }
 
 fn not_json(place: &str, error: &serde_json::Error) -> Problem {
@@ -121,4 +141,17 @@ fn not_json(place: &str, error: &serde_json::Error) -> Problem {
             "The event is not as it should be: {error}. An event is {{\"topic\",\"data\",\"event\"?,\"key\"?,\"idempotency_key\"?}}."
         ),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_is_stored_as_written_but_for_white_space() {
+        assert_eq!(
+            compact("{ \"a b\" : [ 1.10 , 18446744073709551616 ],\n\"a b\": \"\\\" x\\\\\" }"),
+            "{\"a b\":[1.10,18446744073709551616],\"a b\":\"\\\" x\\\\\"}"
+        );
+    }
 }

@@ -6,7 +6,10 @@ use axum::body::{Body, Bytes, HttpBody};
 use http::StatusCode;
 use http_body_util::BodyExt;
 
+use tokio::sync::watch;
+
 use crate::api::problem::Problem;
+use crate::edge::connection::Phase;
 
 /// Reads a body that is one document.
 pub(super) async fn whole(mut body: Body, limit: usize, idle: Duration) -> Result<String, Problem> {
@@ -41,6 +44,19 @@ pub(super) async fn next(body: &mut Body, idle: Duration) -> Result<Option<Bytes
             // Seldom read by anybody: the connection is gone or broken.
             Some(Err(_)) => return Err(Problem::malformed("body", "The body broke off before its end.")),
         }
+    }
+}
+
+/// The next bytes of a body that may go on for ever: it also ends, refused, when the hub stops.
+pub(super) async fn next_while_serving(
+    body: &mut Body,
+    idle: Duration,
+    phase: &watch::Receiver<Phase>,
+) -> Result<Option<Bytes>, Problem> {
+    let mut phase = phase.clone();
+    tokio::select! {
+        bytes = next(body, idle) => bytes,
+        _ = phase.wait_for(|phase| *phase == Phase::Stopping) => Err(Problem::draining()),
     }
 }
 

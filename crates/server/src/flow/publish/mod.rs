@@ -13,7 +13,9 @@ pub(crate) use single::publish_topic;
 
 use headwater_log::Receipt;
 use http::{HeaderMap, StatusCode, header};
+use tokio::sync::watch;
 
+use crate::edge::connection::Phase;
 use crate::hub::Hub;
 use crate::observe::Counters;
 
@@ -22,6 +24,8 @@ use crate::observe::Counters;
 pub(crate) struct Context<'a> {
     pub(crate) hub: &'a Hub,
     pub(crate) counters: &'a Counters,
+    /// Ends bodies that would never end by themselves.
+    pub(crate) phase: &'a watch::Receiver<Phase>,
 }
 
 /// How a body is to be read.

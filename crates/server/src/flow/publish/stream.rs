@@ -11,10 +11,12 @@ use axum::response::{IntoResponse, Response};
 use headwater_event_stream::{Chunk, DecodeError, Decoder};
 use headwater_log::{NewEvent, Receipt};
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use super::single::Envelope;
 use super::{Context, batch, body, check};
 use crate::api::problem::Problem;
+use crate::edge::connection::Phase;
 use crate::flow::append::{self, Pending};
 
 /// Silence after which a streaming publish is given up: long, as a model may think before its next token.
@@ -34,7 +36,7 @@ pub(super) async fn publish_blocks(
     let mut decoder = Decoder::builder().max_line(limit + 64).max_event(limit + 1).strict_utf8(true).build();
     let mut feed = Feed::new(context);
     loop {
-        let chunk = match body::next(&mut body, LONGEST_SILENCE).await {
+        let chunk = match body::next_while_serving(&mut body, LONGEST_SILENCE, context.phase).await {
             Ok(Some(chunk)) => chunk,
             Ok(None) => break,
             Err(problem) => return Err(feed.refuse(problem).await),
@@ -147,7 +149,7 @@ impl<'a> Feed<'a> {
                 Err(problem) => return Err(self.refuse(problem).await),
             }
             self.submit().await?;
-            match lines.read().await {
+            match lines.read(self.context.phase).await {
                 Ok(true) => {}
                 Ok(false) => return Ok(None),
                 Err(problem) => return Err(self.refuse(problem).await),
@@ -278,11 +280,11 @@ impl Lines {
     }
 
     /// Reads more; whether there may be another line.
-    async fn read(&mut self) -> Result<bool, Problem> {
+    async fn read(&mut self, phase: &watch::Receiver<Phase>) -> Result<bool, Problem> {
         if self.ended {
             return Ok(false);
         }
-        match body::next(&mut self.body, LONGEST_SILENCE).await? {
+        match body::next_while_serving(&mut self.body, LONGEST_SILENCE, phase).await? {
             Some(chunk) => self.buffer.extend_from_slice(&chunk),
             None => self.ended = true,
         }
