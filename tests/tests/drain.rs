@@ -10,7 +10,7 @@ use std::thread;
 
 use headwater_testkit::load::{History, Publisher, Reader};
 use headwater_testkit::peer::{Connection, Stream};
-use headwater_testkit::{Figures, Hub, Signal, until};
+use headwater_testkit::{Figures, Hub, Signal, raise_descriptor_limit, until};
 
 fn subscribe(address: SocketAddr, query: &str) -> Stream {
     let stream = Connection::open(address).unwrap().subscribe(query, &[]).unwrap();
@@ -20,6 +20,7 @@ fn subscribe(address: SocketAddr, query: &str) -> Stream {
 
 /// Opens streams until there are this many.
 fn crowd(address: SocketAddr, count: usize) -> Vec<Stream> {
+    raise_descriptor_limit();
     let streams = (0..count).map(|_| subscribe(address, "?topic=crowd")).collect();
     Figures::until(address, "all sessions", |figures| figures.sessions() >= count as f64);
     streams

@@ -52,7 +52,7 @@ pub use http2::Http2;
 pub use hub::{Hub, HubBuilder};
 pub use lines::Lines;
 pub use local::LocalHub;
-pub use process::Process;
+pub use process::{Process, raise_descriptor_limit};
 pub use proxy::{Proxy, ProxyKind};
 pub use request::{Request, encode};
 pub use rustix::process::Signal;

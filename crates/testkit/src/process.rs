@@ -3,7 +3,17 @@
 use std::fs;
 use std::time::Duration;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
 use crate::until;
+
+/// Lets this process, and hubs it starts from here on, open as many descriptors as the system allows: tests with many
+/// connections need more than the customary 1024.
+pub fn raise_descriptor_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    // Not to be had is found out by the test that needs it.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+}
 
 /// A look at a running process, from outside.
 #[derive(Clone, Copy, Debug)]
