@@ -116,5 +116,5 @@ fn new_manifest() -> Manifest {
 }
 
 const LOCK: &str = "lock";
-const MANIFEST: &str = "manifest";
+pub(crate) const MANIFEST: &str = "manifest";
 const MARKS: &str = "marks";

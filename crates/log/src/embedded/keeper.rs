@@ -111,8 +111,8 @@ impl Keeper {
         }
     }
 
-    /// Asks for the end of active segments that have been open for a good part of what their events may live, so that these can go
-    /// although nothing more is written.
+    /// Asks for the end of active segments that have been open for a good part of what their events may live, so that
+    /// these can go although nothing more is written.
     fn end_quiet(&self, now: u64) {
         let index = self.shared.index();
         for (slot, chain) in index.chains.iter().enumerate() {

@@ -64,7 +64,8 @@ pub struct Embedded {
 }
 
 impl Embedded {
-    /// Opens the log of a folder, or starts one there. What a crash left unfinished is cut; what was acknowledged is all there.
+    /// Opens the log of a folder, or starts one there. What a crash left unfinished is cut; what was acknowledged is
+    /// all there.
     ///
     /// # Errors
     /// [`OpenError`] when another log has the folder, the storage refuses, or stored events are damaged.

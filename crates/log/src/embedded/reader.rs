@@ -44,6 +44,8 @@ impl LogReader {
         while self.cursors.len() < chains {
             self.cursors.push(Cursor { ready: VecDeque::new(), upto: self.after, plan: None });
         }
+        // Together the cursors hold about a page, not each.
+        let max_bytes = (max_bytes / chains).max(MIN_SHARE_BYTES);
         for at in 0..self.cursors.len() {
             if self.cursors[at].ready.is_empty() && self.cursors[at].upto < head {
                 match at.checked_sub(1) {
@@ -184,3 +186,6 @@ impl Reader for LogReader {
         }
     }
 }
+
+/// Less than this is not worth a read.
+const MIN_SHARE_BYTES: usize = 16 << 10;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::chain_file::ChainFile;
 use super::cut::{self, Newest, Unsealed};
-use super::folder::{Folder, storage};
+use super::folder::{Folder, MANIFEST, storage};
 use super::idempotency::Keys;
 use super::index::{Chain, Index};
 use super::options::{EmbeddedOptions, OpenError};
@@ -32,6 +32,10 @@ pub(crate) fn recover(folder: &Folder, options: &EmbeddedOptions) -> Result<Reco
     let listing = list(folder)?;
     let mut manifest = folder.load_manifest(!listing.is_empty())?;
     let seal = Seal::of(&manifest);
+    if listing.keys().any(|chain| manifest.chains.iter().all(|(listed, _)| listed != chain)) {
+        // A chain is listed before it has a file: this manifest is not the one of these segments.
+        return Err(OpenError::Damaged { file: folder.path.join(MANIFEST), offset: 0 });
+    }
     let mut keys = Keys::new(manifest.salt, options.idempotency_window);
     let marks = folder.load_marks(seal)?;
     let index = Index::new(Arc::new(options.classes.clone()));

@@ -19,8 +19,8 @@ use crate::format::record::Record;
 use crate::format::segment::HEAD_BYTES;
 
 impl Keeper {
-    /// Looks at segments, those first that were not looked at for longest, as far as something was removed since; removes those
-    /// that are dead and rewrites those that are mostly dead, until a pass's worth of work is done.
+    /// Looks at the segments in which something was removed since the last look, those first that waited longest; removes
+    /// the dead ones and rewrites the mostly dead ones, until a pass's worth of work is done.
     pub(crate) fn reclaim(&mut self, now: u64) -> Result<(), Trouble> {
         let (trims, mut segments) = self.sealed(now);
         segments.retain(|segment| self.looked.get(&segment.sealed.name) != Some(&trims));

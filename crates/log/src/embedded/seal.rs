@@ -19,8 +19,8 @@ pub(crate) struct Ending {
     pub(crate) trailer: Trailer,
 }
 
-/// Builds the ending of an active segment. No topic with a record in it was forgotten. `group` is the header of its last group; `carried` is what an
-/// older footer of a rewritten segment knew.
+/// Builds the ending of an active segment. No topic with a record in it was forgotten. `group` is the header of its last
+/// group; `carried` is what an older footer of a rewritten segment knew.
 pub(crate) fn ending(
     index: &Index,
     active: &Active,

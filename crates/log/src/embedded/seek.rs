@@ -32,8 +32,8 @@ impl Shared {
         firsts.chain(volatile).min().map_or(head, |first| first - 1)
     }
 
-    /// The first record of a stretch that is not older. Should a read fail: the first record there may be, as too much is better
-    /// than too little.
+    /// The first record of a stretch that is not older. Should a read fail, the first record there may be: too much is
+    /// better than too little.
     fn first_in(&self, stretch: &Stretch, time: Timestamp) -> u64 {
         let mut window = Window::new(stretch.file.clone(), stretch.end, 64 << 10);
         let mut at = u64::from(stretch.from.offset);

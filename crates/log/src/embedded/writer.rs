@@ -47,6 +47,7 @@ pub(crate) enum Failure {
 impl Writer {
     /// Works until the queue is shut and empty, or the storage fails.
     pub(crate) fn run(mut self) {
+        let _end = End(self.shared.clone());
         loop {
             let requests = self.shared.queue.take();
             if requests.is_empty() {
@@ -276,6 +277,19 @@ impl Writer {
 
     pub(crate) fn chain_id(&self, slot: usize) -> u16 {
         self.shared.index().chains[slot].id
+    }
+}
+
+/// Notices a panic of the writer, which can only come from a listener or an answer: nobody must wait for it.
+struct End(Arc<Shared>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let reason = "its writer panicked".to_owned();
+            self.0.set_health(Health::Failed(reason.clone()));
+            self.0.queue.fail(&AppendError::Failed(reason));
+        }
     }
 }
 

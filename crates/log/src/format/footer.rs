@@ -5,8 +5,9 @@
 //!            number is than the one before (than the base), how much further the offset, the record's length, and
 //!            how much of that retention does not count
 //! directory  per topic: u64 first, u64 last, u64 time of last, u64 events, u64 counted bytes, u64 newest
-//!            deletion, u64 newest event that a rewrite left out, u32 offset of its list (from the first one's), u32 bytes of it, u32 checksum of it,
-//!            u8 end (0 none, 1 done, 2 error, 3 cancelled), u16 bytes of the name, name
+//!            deletion, u64 newest event that a rewrite left out, u32 offset of its list (from the first one's),
+//!            u32 bytes of it, u32 checksum of it, u8 end (0 none, 1 done, 2 error, 3 cancelled), u16 bytes of the
+//!            name, name
 //! keys       per idempotency key: u64 hash, u64 sequence number, u64 time
 //! times      per mark: u64 first sequence number after it, u32 offset of a group, u64 highest time before it
 //! group      the header of the last group, with the bits of the epoch turned so that it is not taken for a group
