@@ -42,8 +42,8 @@ pub struct FanOut {
 
 #[derive(Debug, Default)]
 struct Node {
-    children: HashMap<Box<str>, Node>,
-    star: Option<Box<Node>>,
+    children: HashMap<Box<str>, Self>,
+    star: Option<Box<Self>>,
     /// Patterns that end here.
     here: Vec<GroupId>,
     /// Patterns that end in `**` here.

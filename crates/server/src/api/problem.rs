@@ -9,6 +9,12 @@ use serde_json::{Map, Value};
 #[derive(Clone, Debug)]
 pub(crate) struct Problem {
     pub(crate) status: StatusCode,
+    /// Apart, because a problem travels in many results and is hardly ever there.
+    rest: Box<Rest>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Rest {
     /// Short name; the `type` is `urn:headwater:problem:<kind>`.
     kind: &'static str,
     detail: String,
@@ -23,7 +29,7 @@ pub(crate) struct Problem {
 impl Problem {
     /// A problem of this kind; `detail` is a sentence with the cause and the remedy.
     pub(crate) fn new(status: StatusCode, kind: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, kind, detail: detail.into(), field: None, retry_after: None, allow: None, extra: Map::new() }
+        Self { status, rest: Box::new(Rest { kind, detail: detail.into(), ..Rest::default() }) }
     }
 
     /// 400.
@@ -55,7 +61,9 @@ impl Problem {
     /// 405.
     pub(crate) fn method(allow: &'static str) -> Self {
         let detail = format!("This resource does not support the method. It allows {allow}.");
-        Self { allow: Some(allow), ..Self::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail) }
+        let mut problem = Self::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail);
+        problem.rest.allow = Some(allow);
+        problem
     }
 
     /// 404.
@@ -78,39 +86,43 @@ impl Problem {
     }
 
     /// Names the part of the request that is at fault.
-    pub(crate) fn field(self, field: impl Into<String>) -> Self {
-        Self { field: Some(field.into()), ..self }
+    pub(crate) fn field(mut self, field: impl Into<String>) -> Self {
+        self.rest.field = Some(field.into());
+        self
     }
 
     /// Puts the place of an item before the name of its field.
-    pub(crate) fn within(self, place: &str) -> Self {
-        let field = self.field.filter(|field| !field.is_empty());
-        let field = field.map_or_else(|| place.to_owned(), |field| format!("{place}.{field}"));
-        Self { field: Some(field), ..self }
+    pub(crate) fn within(mut self, place: &str) -> Self {
+        self.rest.field = Some(match self.rest.field.as_deref() {
+            None | Some("") => place.to_owned(),
+            Some(field) => format!("{place}.{field}"),
+        });
+        self
     }
 
     /// Tells how many seconds to wait.
-    pub(crate) fn retry_after(self, seconds: u64) -> Self {
-        Self { retry_after: Some(seconds), ..self }
+    pub(crate) fn retry_after(mut self, seconds: u64) -> Self {
+        self.rest.retry_after = Some(seconds);
+        self
     }
 
     /// Adds a member.
     pub(crate) fn with(mut self, name: &str, value: Value) -> Self {
-        self.extra.insert(name.to_owned(), value);
+        self.rest.extra.insert(name.to_owned(), value);
         self
     }
 
     /// The document.
     pub(crate) fn body(&self) -> String {
         let mut document = Map::new();
-        document.insert("type".into(), format!("urn:headwater:problem:{}", self.kind).into());
-        document.insert("title".into(), title(self.kind).into());
+        document.insert("type".into(), format!("urn:headwater:problem:{}", self.rest.kind).into());
+        document.insert("title".into(), title(self.rest.kind).into());
         document.insert("status".into(), self.status.as_u16().into());
-        document.insert("detail".into(), self.detail.clone().into());
-        if let Some(field) = &self.field {
+        document.insert("detail".into(), self.rest.detail.clone().into());
+        if let Some(field) = &self.rest.field {
             document.insert("field".into(), field.clone().into());
         }
-        document.extend(self.extra.clone());
+        document.extend(self.rest.extra.clone());
         Value::Object(document).to_string()
     }
 }
@@ -128,10 +140,10 @@ impl IntoResponse for Problem {
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if let Some(allow) = self.allow {
+        if let Some(allow) = self.rest.allow {
             headers.insert(header::ALLOW, HeaderValue::from_static(allow));
         }
-        if let Some(seconds) = self.retry_after {
+        if let Some(seconds) = self.rest.retry_after {
             headers.insert(header::RETRY_AFTER, seconds.into());
         }
         response

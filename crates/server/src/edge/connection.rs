@@ -21,7 +21,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use super::head::{self, Opening as First, Rewound};
-use super::service::{Reply, ReplyBody, Stream, respond};
+use super::service::{Begin, Reply, ReplyBody, Stream, respond};
 use super::tls::Tls;
 use crate::api::problem::Problem;
 use crate::flow::deliver::pull::{self, Pull};
@@ -83,7 +83,7 @@ async fn plain(stream: TcpStream, site: &Rc<Site>, place: OwnedSemaphorePermit) 
     let (first_bytes, start) = granted.into_http1();
     match start {
         None => write_and_end(stream, &first_bytes).await,
-        Some((selection, format, start)) => {
+        Some(Begin { selection, format, start }) => {
             let opening = Opening { first_bytes, log: start.log };
             if let Ok(socket) = bare(stream, place) {
                 site.shard.state.borrow_mut().adopt(socket, selection, format, start.cursor, opening);
@@ -101,7 +101,7 @@ async fn encrypted<S: AsyncRead + AsyncWrite + Unpin + 'static>(stream: S, http2
     let (first_bytes, start) = granted.into_http1();
     match start {
         None => write_and_end(stream, &first_bytes).await,
-        Some((selection, format, start)) => {
+        Some(Begin { selection, format, start }) => {
             let opening = Opening { first_bytes, log: start.log };
             let pull = Pull::open(&site.shard, selection, format, start.cursor, opening);
             pull::write_out(stream, pull, site.hub.settings().limits.stall_timeout).await;

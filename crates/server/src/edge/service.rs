@@ -40,7 +40,7 @@ pub(super) struct Stream {
     /// The first bytes of its body.
     first_bytes: Vec<u8>,
     /// Absent when the first bytes are all there is.
-    start: Option<(Arc<Selection>, Format, Start)>,
+    start: Option<Begin>,
 }
 
 /// How much of a stream an answer holds.
@@ -52,6 +52,13 @@ enum Extent {
     FirstBytes,
     /// All of it.
     Session,
+}
+
+/// What a session begins with.
+pub(super) struct Begin {
+    pub(super) selection: Arc<Selection>,
+    pub(super) format: Format,
+    pub(super) start: Start,
 }
 
 /// The body of an answer.
@@ -143,7 +150,7 @@ impl Site {
             let gap = start.gap.as_ref().map(|(reason, id)| (*reason, id.as_str()));
             hub.wire.preamble(format, retry, start.cursor, gap, &mut first_bytes);
         }
-        let start = (extent == Extent::Session).then_some((selection, format, start));
+        let start = (extent == Extent::Session).then_some(Begin { selection, format, start });
         Reply::Stream(Box::new(Stream { parts: response.into_parts().0, first_bytes, start }))
     }
 
@@ -165,7 +172,7 @@ impl Site {
 impl Stream {
     /// The answer as HTTP/1.1 bytes: the body is delimited by close, so that every reader gets the same bytes.
     /// With what is left to open a session.
-    pub(super) fn into_http1(self) -> (Vec<u8>, Option<(Arc<Selection>, Format, Start)>) {
+    pub(super) fn into_http1(self) -> (Vec<u8>, Option<Begin>) {
         let mut bytes = Vec::with_capacity(512);
         bytes.extend_from_slice(b"HTTP/1.1 ");
         bytes.extend_from_slice(self.parts.status.as_str().as_bytes());
@@ -186,7 +193,7 @@ impl Stream {
     pub(super) fn into_response(self, site: &Rc<Site>) -> Response<ReplyBody> {
         let body = match self.start {
             None => ReplyBody::Whole(self.first_bytes.into()),
-            Some((selection, format, start)) => {
+            Some(Begin { selection, format, start }) => {
                 let opening = Opening { first_bytes: self.first_bytes, log: start.log };
                 ReplyBody::Stream(Pull::open(&site.shard, selection, format, start.cursor, opening))
             }

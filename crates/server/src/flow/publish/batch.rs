@@ -72,7 +72,7 @@ pub(super) enum Refusal {
     /// It is not JSON of the right shape.
     Json(serde_json::Error),
     /// One of its values is wrong.
-    Value(Box<Problem>),
+    Value(Problem),
 }
 
 impl Refusal {
@@ -92,10 +92,10 @@ pub(super) fn parse(hub: &Hub, text: &str) -> Result<NewEvent, Refusal> {
             "",
             "An event is an object: {\"topic\",\"data\",\"event\"?,\"key\"?,\"idempotency_key\"?}.",
         );
-        return Err(Refusal::Value(Box::new(problem)));
+        return Err(Refusal::Value(problem));
     }
     let written: Written<'_> = serde_json::from_str(text).map_err(Refusal::Json)?;
-    checked(hub, &written).map_err(|problem| Refusal::Value(Box::new(problem)))
+    checked(hub, &written).map_err(Refusal::Value)
 }
 
 fn checked(hub: &Hub, written: &Written<'_>) -> Result<NewEvent, Problem> {
