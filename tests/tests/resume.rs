@@ -253,6 +253,36 @@ fn a_reader_overtaken_by_retention_is_told() {
     assert!(gaps > 0);
 }
 
+/// Guarantee 4 where topics of different retention are read together: whatever is missing lies between the `requested`
+/// and the `resumed_at` of a gap event, however what is left is spread.
+#[test]
+fn gaps_cover_whatever_is_missing() {
+    const TOPICS: [&str; 7] = ["short/a", "long/a", "short/b", "short/a", "long/b", "short/b", "short/a"];
+    let hub = LocalHub::with("[[class]]\ntopics = [\"short/*\"]\nretention = { events = 3 }");
+    let client = hub.client();
+    let ids: Vec<String> = (0..70).map(|n| client.publish(TOPICS[n % TOPICS.len()], n.to_string())).collect();
+    client.publish("the/end", "");
+    for selection in [&["short/a", "long/a"][..], &["short/a", "short/b", "long/b"], &["short/b"], &TOPICS] {
+        let query = selection.iter().map(|topic| format!("topic={topic}&")).collect::<String>() + "topic=the/end";
+        for from in (0..69).step_by(3) {
+            let mut missing: BTreeSet<u64> =
+                (from + 1..70).filter(|n| selection.contains(&TOPICS[n % 7])).map(|n| seq(&ids[n])).collect();
+            let mut cursor = seq(&ids[from]);
+            for event in client.resume(&query, &ids[from]).until(|event| event.topic == "the/end") {
+                if event.event == "headwater.gap" {
+                    let requested = seq(event.json()["requested"].as_str().unwrap());
+                    missing.retain(|missing| !(requested..=event.seq()).contains(missing));
+                } else {
+                    assert!(event.seq() > cursor, "{query} after {from}");
+                    missing.remove(&event.seq());
+                }
+                cursor = event.seq();
+            }
+            assert!(missing.is_empty(), "{query} after {from}: nobody told that {missing:?} are missing");
+        }
+    }
+}
+
 /// IDG-09: one id resumes any number of topics, each at its own place.
 #[test]
 fn one_cursor_resumes_many_topics() {

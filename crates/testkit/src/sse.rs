@@ -101,6 +101,11 @@ impl Sse {
         std::iter::from_fn(|| self.next_or_end()).collect()
     }
 
+    /// The events that have come and were not taken. Does not wait.
+    pub fn received(&mut self) -> Vec<Event> {
+        self.events.drain(..).collect()
+    }
+
     /// Reads on until everything that came fulfils the condition, and returns it.
     ///
     /// # Panics
