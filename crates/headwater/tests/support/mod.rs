@@ -1,6 +1,5 @@
 //! The command under test, in a folder and environment of its own.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 #![allow(dead_code, reason = "every test file uses another part")]
 
 use std::io::{BufRead as _, BufReader, Read as _};
