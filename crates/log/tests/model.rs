@@ -289,7 +289,7 @@ fn check(subject: Subject, clock: Arc<ManualClock>, steps: Vec<Step>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn memory_behaves_like_the_model(steps in prop::collection::vec(step(), 1..150)) {

@@ -63,6 +63,14 @@ struct Expected {
     maybe_deleted: bool,
 }
 
+/// An acknowledged event that is not served, the next one of its topic, and where a reader before it is sent.
+struct Gap {
+    topic: Topic,
+    gone: u64,
+    next: Option<u64>,
+    place: Option<u64>,
+}
+
 /// What identifies an event: its number if it is known and its content, which the script makes unique.
 #[derive(Clone, PartialEq, Eq)]
 struct Stored {
@@ -126,7 +134,7 @@ impl Ledger {
 
     /// Compares what the log serves with what it promised; the numbers of what it serves and may never take back.
     pub fn check(&self, engine: &dyn Engine, rules: &Rules) -> Vec<u64> {
-        let served = read(engine, &["**"], 0);
+        let (served, gaps) = self.look(engine);
         assert!(seqs(&served).is_sorted_by(|a, b| a < b), "order and uniqueness of {:?}", seqs(&served));
         let mut found: BTreeMap<Topic, Vec<Stored>> = BTreeMap::new();
         for served in &served {
@@ -140,7 +148,10 @@ impl Ledger {
         for (topic, expected) in &expected {
             let found = found.get(topic).map_or(&[][..], Vec::as_slice);
             expected.check(topic, found, rules);
-            self.check_gaps(engine, topic, found);
+        }
+        for Gap { topic, gone, next, place } in gaps {
+            let told = place.is_some_and(|place| place >= gone - 1 && next.is_none_or(|next| place < next));
+            assert!(told, "{topic}: {gone} is gone, {next:?} is next, the gap was told as {place:?}");
         }
         self.check_batches(&found);
         let lasting = served.iter().filter(|event| lasts(&event.topic));
@@ -152,9 +163,10 @@ impl Ledger {
     pub fn check_flipped(&self, served: &[Arc<StoredEvent>], damaged: bool) {
         assert!(seqs(served).is_sorted_by(|a, b| a < b));
         let expected = self.expected(Duration::MAX);
+        let undone = self.without_last_deletion(served).map(|ledger| ledger.expected(Duration::MAX));
         let mut found: HashMap<&Topic, Vec<u64>> = HashMap::new();
         for served in served {
-            let known = expected.get(&served.topic).is_some_and(|topic| {
+            let known = undone.iter().chain([&expected]).filter_map(|topics| topics.get(&served.topic)).any(|topic| {
                 topic.certain.iter().any(|s| s.seq == Some(served.seq) && unkeyed(&s.event) == anonymous(served))
             });
             assert!(known, "a damaged event was served: {served:?}");
@@ -179,21 +191,43 @@ impl Ledger {
         assert!(lost.len() <= 40, "more than a group is missing: {lost:?}");
     }
 
-    /// Whatever was acknowledged and is gone is reported to whoever has not read it yet (G5).
-    fn check_gaps(&self, engine: &dyn Engine, topic: &Topic, found: &[Stored]) {
-        let acked = self.acts.iter().filter_map(|act| match (&act.ask, &act.outcome) {
-            (Ask::Batch(batch), Outcome::Acked(seqs)) => Some(batch.iter().zip(seqs)),
-            _ => None,
-        });
-        let of_topic = acked.flatten().filter(|(event, _)| event.topic == *topic).map(|(_, seq)| *seq);
-        let gone: Vec<u64> = of_topic.filter(|seq| found.iter().all(|stored| stored.seq != Some(*seq))).collect();
-        let selection = selection(&[topic.as_str()]);
-        for seq in gone.first().into_iter().chain(gone.last()) {
-            let next = found.iter().filter_map(|stored| stored.seq).find(|found| found > seq);
-            let place = engine.gap(&selection, seq - 1);
-            let told = place.is_some_and(|place| place >= seq - 1 && next.is_none_or(|next| place < next));
-            assert!(told, "{topic}: {seq} is gone, {next:?} is next, the gap was told as {place:?}");
+    /// Everything served, and what is said of everything acknowledged that is not (G5).
+    fn look(&self, engine: &dyn Engine) -> (Vec<Arc<StoredEvent>>, Vec<Gap>) {
+        loop {
+            let served = read(engine, &["**"], 0);
+            let gaps = self.gaps(engine, &served);
+            // What runs in the background may have removed something in between.
+            if seqs(&read(engine, &["**"], 0)) == seqs(&served) {
+                return (served, gaps);
+            }
         }
+    }
+
+    fn gaps(&self, engine: &dyn Engine, served: &[Arc<StoredEvent>]) -> Vec<Gap> {
+        let mut gone: BTreeMap<&Topic, Vec<u64>> = BTreeMap::new();
+        for act in &self.acts {
+            let (Ask::Batch(batch), Outcome::Acked(seqs)) = (&act.ask, &act.outcome) else { continue };
+            for (event, seq) in batch.iter().zip(seqs) {
+                if served.binary_search_by_key(seq, |event| event.seq).is_err() {
+                    gone.entry(&event.topic).or_default().push(*seq);
+                }
+            }
+        }
+        let ends = gone.into_iter().flat_map(|(topic, gone)| [(topic, gone[0]), (topic, gone[gone.len() - 1])]);
+        ends.map(|(topic, gone)| {
+            let next = served.iter().find(|event| event.topic == *topic && event.seq > gone).map(|event| event.seq);
+            let place = engine.gap(&selection(&[topic.as_str()]), gone - 1);
+            Gap { topic: topic.clone(), gone, next, place }
+        })
+        .collect()
+    }
+
+    /// The ledger before its last deletion, if nothing that is served came after it: it may have been in the last group.
+    fn without_last_deletion(&self, served: &[Arc<StoredEvent>]) -> Option<Self> {
+        let at = self.acts.iter().rposition(|act| matches!(act.ask, Ask::Delete(_)))?;
+        let before = Self { acts: self.acts[..at].to_vec(), now: self.now };
+        let last = served.last().map_or(0, |event| event.seq);
+        (last <= before.newest()).then_some(before)
     }
 
     /// A batch whose outcome is not known is there whole or not at all, and none is there without those before it.
