@@ -55,7 +55,8 @@ impl SmallDisk {
 
 impl Drop for SmallDisk {
     fn drop(&mut self) {
-        run_as_root(&["umount", "--lazy", &self.folder.path().to_string_lossy()]);
+        // A test that has failed already does not fail twice.
+        let _ = as_root().args(["umount", "--lazy"]).arg(self.folder.path()).status();
     }
 }
 
@@ -63,14 +64,18 @@ fn owner(folder: &Path) -> u32 {
     fs::metadata(folder).unwrap().uid()
 }
 
-/// Runs a command that needs root, with sudo where this user is somebody else.
-fn run_as_root(command: &[&str]) {
-    let mut runner = Command::new("sudo");
-    runner.arg("-n");
+/// Runs its arguments as root, with sudo where this user is somebody else.
+fn as_root() -> Command {
     if rustix::process::geteuid().is_root() {
-        runner = Command::new("env");
+        return Command::new("env");
     }
-    let output = runner.args(command).output();
+    let mut sudo = Command::new("sudo");
+    sudo.arg("-n");
+    sudo
+}
+
+fn run_as_root(command: &[&str]) {
+    let output = as_root().args(command).output();
     assert!(
         output.as_ref().is_ok_and(|output| output.status.success()),
         "cannot run `{}`: {output:?}; run this test as root, or let this user use sudo without a password",
