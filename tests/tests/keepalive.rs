@@ -157,8 +157,9 @@ fn bsg_06_black_holed_clients_are_found_within_the_bound() {
     let hub = Hub::builder().config("heartbeat = \"1s\"").start();
     let address = hub.address();
     let mut network = BlackHole::new();
-    let descriptors = Process(hub.pid()).descriptors();
     let mut neighbour = subscribe(address, "?topic=a");
+    Figures::until(address, "the neighbour", |figures| figures.sessions() == 1.0);
+    let descriptors = Process(hub.pid()).descriptors();
     let lost: Vec<Stream> =
         (0..200).map(|_| Connection::over(network.connect(address)).subscribe("?topic=a", &[]).unwrap()).collect();
     Figures::until(address, "all sessions", |figures| figures.sessions() == 201.0);
