@@ -140,6 +140,8 @@ impl Keeper {
         }
         let Copy { mut active, removed, .. } = copy;
         active.end = written + out.len() as u64;
+        // What the chain had come to, whether or not that record is still there: the next segment's head says the same.
+        active.last = old.last;
         active.keys.extend(footer.keys.iter().filter(|key| now.saturating_sub(key.time) < self.window));
         let carried = self.carried(footer, &removed);
         let ending = ending(&self.shared.index(), &active, group, seal, &carried);

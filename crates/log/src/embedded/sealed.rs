@@ -18,7 +18,7 @@ pub(crate) struct Sealed {
     pub(crate) file: Arc<dyn File>,
     pub(crate) name: String,
     pub(crate) base: u64,
-    /// First and newest record; the newest may be a deletion.
+    /// First and newest record; the newest may be a deletion, or gone.
     pub(crate) first: u64,
     pub(crate) last: u64,
     pub(crate) newest_time: Timestamp,

@@ -12,8 +12,8 @@
 //! times      per mark: u64 first sequence number after it, u32 offset of a group, u64 highest time before it
 //! group      the header of the last group, with the bits of the epoch turned so that it is not taken for a group
 //! trailer    u64 offset of lists, u64 of directory, u32 topics, u32 keys, u32 marks, u32 bytes of the group header,
-//!            u64 first record, u64 last record, u64 highest time, u64 events, u32 checksum over everything from the
-//!            directory to here, 8 bytes "HWFOOT\0\n"
+//!            u64 first record, u64 last record there ever was, u64 highest time, u64 events, u32 checksum over
+//!            everything from the directory to here, 8 bytes "HWFOOT\0\n"
 //! ```
 
 use super::{Checksum, Input, put_varint};

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails on what is missing")]
 
+mod aging;
 mod basics;
 #[path = "../common/mod.rs"]
 mod common;
