@@ -15,6 +15,9 @@ const NEEDED: &[(&str, &str, &str)] = &[
     ("haproxy", "haproxy", "the proxy tests"),
     ("caddy", "caddy", "the proxy tests"),
     ("nghttp", "nghttp2-client", "the HTTP/2 tests"),
+    ("faketime", "faketime", "the clock tests"),
+    ("nft", "nftables", "the tests of peers that vanish"),
+    ("ip", "iproute2", "the tests of peers that vanish"),
 ];
 
 /// As root, with no service started by the packages: the tests start their own on free ports.
