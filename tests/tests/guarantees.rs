@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use headwater_testkit::{Connection, Hub, LocalHub, Request, SlowReader, seq, until};
+use headwater_testkit::{Connection, Event, Hub, LocalHub, Request, SlowReader, seq, until};
 use serde_json::json;
 
 /// Every session sees events in log order, which for one topic is publish order. (BSG-08, IDG-02)
@@ -125,6 +125,69 @@ fn guarantee_4_no_silent_gap() {
             false => assert_eq!((gaps, events.len()), (0, 199 - n), "after {n}"),
         }
     }
+}
+
+/// What is missing of one topic between events that another still has is covered by gaps as well, each told before the
+/// next event of the topic that lost some.
+#[test]
+fn guarantee_4_holds_for_every_topic_of_a_session() {
+    let hub = LocalHub::with("tail = \"64KiB\"\n[[class]]\ntopics = [\"short/*\"]\nretention = { events = 3 }");
+    let client = hub.client();
+    const TOPICS: [&str; 5] = ["short/a", "long/a", "short/b", "short/a", "long/b"];
+    let mut publisher = client.publisher();
+    let published: Vec<(u64, String, &str)> = (0..150)
+        .map(|n| (TOPICS[n % 5], publisher.publish(TOPICS[n % 5], "x".repeat(if n < 100 { 4000 } else { 10 }))))
+        .map(|(topic, id)| (seq(&id), id, topic))
+        .collect();
+    let newest = published.len() - 1;
+    for query in ["topic=short/a&topic=long/a&topic=long/b", "topic=short/*&topic=long/*", "topic=**"] {
+        for (from, id, _) in published.iter().step_by(17) {
+            let events = client.resume(query, id).until(|event| event.id == published[newest].1);
+            let selected = |topic: &str| topic != "short/b" || query.contains('*');
+            let expected = published.iter().filter(|(seq, _, topic)| seq > from && selected(topic));
+            check_account(&events, expected.map(|(seq, _, topic)| (*seq, *topic)).collect());
+        }
+    }
+}
+
+/// A deletion is told once to whoever was before it, and to nobody who did not say where it had been.
+#[test]
+fn guarantee_4_a_deleted_topic_is_told_once() {
+    let hub = LocalHub::start();
+    let client = hub.client();
+    let first = client.publish("t", "0");
+    let published: Vec<_> =
+        ["t", "u", "t", "u", "t", "u"].iter().map(|topic| (client.publish(topic, "x"), *topic)).collect();
+    drop(client.send(&Request::new("DELETE", "/v1/topics/t")).expect(204));
+    let last = client.publish("u", "last");
+    let events = client.resume("topic=t&topic=u", &first).until(|event| event.id == last);
+    check_account(&events, published.iter().map(|(id, topic)| (seq(id), *topic)).collect());
+    let gaps = events.iter().filter(|event| event.event == "headwater.gap");
+    assert_eq!(gaps.count(), 2, "one before the first event, one over the rest: {events:?}");
+    let everything = client.events("topic=t&topic=u&since=earliest").until(|event| event.id == last);
+    assert_eq!(everything.iter().map(|event| event.event.as_str()).collect::<Vec<_>>(), ["message"; 4]);
+}
+
+/// Holds what came against what was published: an event that did not come lies in a gap told before the next one of its
+/// topic, and ids never go back.
+#[track_caller]
+fn check_account(events: &[Event], published: Vec<(u64, &str)>) {
+    assert!(events.is_sorted_by_key(Event::seq), "{events:?}");
+    let mut gaps: Vec<(u64, u64)> = Vec::new();
+    let mut open: Vec<(u64, &str)> = published;
+    for event in events {
+        if event.event == "headwater.gap" {
+            let said = event.json();
+            let place = |name: &str| said[name].as_str().map_or(0, seq);
+            gaps.push((place("requested"), place("resumed_at")));
+            open.retain(|(seq, _)| !gaps.iter().any(|(after, upto)| after < seq && seq <= upto));
+            continue;
+        }
+        open.retain(|(seq, _)| *seq != event.seq());
+        let silent = open.iter().find(|(seq, topic)| *topic == event.topic && *seq < event.seq());
+        assert_eq!(silent, None, "missing without a word before {event:?}: {gaps:?}");
+    }
+    assert_eq!(open, [], "missing without a word: {gaps:?}");
 }
 
 /// The first bytes set the cursor: a client that drops before its first event resumes without loss.

@@ -90,6 +90,11 @@ impl Tail {
         self.read().floor
     }
 
+    /// Whether [`Tail::gather`] has everything after this place.
+    pub fn serves(&self, selection: &Selection, after: u64) -> bool {
+        self.read().serves(selection, after)
+    }
+
     /// Bytes held, of at most about the limit.
     pub fn bytes(&self) -> usize {
         self.read().bytes
@@ -132,7 +137,7 @@ impl Tail {
     /// (at least one event).
     pub fn gather(&self, selection: &Selection, format: Format, after: u64, limit: u64, max_bytes: usize) -> Gather {
         let inner = self.read();
-        if after < inner.floor || inner.deleted_after(selection, after) {
+        if !inner.serves(selection, after) {
             return Gather::Fallen;
         }
         let found = match selection.patterns().len() {
@@ -261,8 +266,8 @@ impl Inner {
         &self.batches[(number - self.first_batch) as usize]
     }
 
-    fn deleted_after(&self, selection: &Selection, after: u64) -> bool {
-        !self.deleted.is_empty() && self.deleted.iter().any(|(topic, upto)| *upto > after && selection.matches(topic))
+    fn serves(&self, selection: &Selection, after: u64) -> bool {
+        after >= self.floor && !self.deleted.iter().any(|(topic, upto)| *upto > after && selection.matches(topic))
     }
 
     /// Merges the topics' own lists: touches no event of another topic.

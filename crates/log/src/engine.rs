@@ -19,14 +19,15 @@ pub trait Engine: Send + Sync + 'static {
     /// The ends of the log.
     fn bounds(&self) -> Bounds;
 
-    /// A reader of the selected events with sequence numbers above `after`. Made without touching
-    /// the disk. It reports (once) what is removed after it was made; for what was removed before, ask [`Engine::gap`],
-    /// after making the reader so that nothing slips between.
+    /// A reader of the selected events with sequence numbers above `after`, for whoever wants what there is: it tells
+    /// of what is removed after it was made, not of what was removed before.
     fn reader(&self, selection: Arc<Selection>, after: u64) -> Box<dyn Reader>;
 
-    /// Whether selected events after `after` were removed by retention or deletion. `Some` is the
-    /// place to go on from: at least `after`, and before every selected event that is still there.
-    fn gap(&self, selection: &Selection, after: u64) -> Option<u64>;
+    /// A reader for whoever has had everything up to `after`. With a gap when selected events after `after` were removed by
+    /// retention or deletion, which ends before every selected event that is still there: the reader goes on from
+    /// its end, and tells itself of what else is missing further on. The gap is empty when the next event is there and
+    /// only later ones are not.
+    fn resume(&self, selection: Arc<Selection>, after: u64) -> (Box<dyn Reader>, Option<Gap>);
 
     /// The place after which to read to get everything the log took at or after `time`: before the
     /// first event that is not older. The head when there is none.
@@ -68,12 +69,23 @@ pub trait Reader: Send {
 /// One step of a [`Reader`].
 #[derive(Clone, Debug, Default)]
 pub struct Page {
-    /// Selected events were removed after the reader's place: it went on from here, and `events`
-    /// follow this place.
-    pub gap: Option<u64>,
+    /// What was removed before `events`.
+    pub gap: Option<Gap>,
     /// The events in order; empty when the reader has reached the durable head.
     pub events: Vec<Arc<StoredEvent>>,
-    /// Every selected event up to here was returned or is behind the gap.
+    /// Every selected event up to here was returned, or told as missing (up to the newest gap at least, as long as
+    /// `untold`).
+    pub upto: u64,
+    /// Events further on are known to be missing: a later page tells.
+    pub untold: bool,
+}
+
+/// Where selected events were removed by retention or deletion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// Events after this place may be missing…
+    pub after: u64,
+    /// …up to this one.
     pub upto: u64,
 }
 

@@ -23,14 +23,15 @@ mod engine;
 mod event;
 mod format;
 mod memory;
+mod missing;
 mod position;
 mod topic;
 
 pub use class::{Class, Classes, Durability, Retention};
 pub use embedded::{Embedded, EmbeddedOptions, OpenError};
 pub use engine::{
-    AppendDone, AppendError, Bounds, DeleteDone, Durable, DurableListener, Engine, Health, Page, ReadError, Reader,
-    Receipt, TopicInfo, Usage,
+    AppendDone, AppendError, Bounds, DeleteDone, Durable, DurableListener, Engine, Gap, Health, Page, ReadError,
+    Reader, Receipt, TopicInfo, Usage,
 };
 pub use event::{EndReason, NewEvent, StoredEvent, Timestamp};
 pub use memory::{Memory, MemoryOptions};

@@ -6,6 +6,7 @@
 
 mod common;
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -15,8 +16,8 @@ use headwater_event_stream::EventType;
 use headwater_log::clock::Clock;
 use headwater_log::disk::sim::{Loss, SimDisk};
 use headwater_log::{
-    Class, Classes, Durability, Durable, Embedded, EmbeddedOptions, EndReason, Engine, Memory, MemoryOptions, NewEvent,
-    Pattern, Reader, Retention, Selection, Topic,
+    Class, Classes, Durability, Durable, Embedded, EmbeddedOptions, EndReason, Engine, Gap, Memory, MemoryOptions,
+    NewEvent, Pattern, Reader, Retention, Selection, Topic,
 };
 use proptest::prelude::*;
 
@@ -36,8 +37,8 @@ enum Step {
     Delete(usize),
     Read { selection: Vec<usize>, after: u64, page: usize, bytes: usize },
     OpenReader { selection: Vec<usize>, after: u64 },
+    Resume { selection: Vec<usize>, after: u64 },
     Page { reader: usize, page: usize },
-    Gap { selection: Vec<usize>, after: u64 },
     Seek(i64),
     Topics { prefix: usize, after: Option<usize>, limit: usize },
     Clock(i64),
@@ -101,7 +102,7 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(selection, after, page, bytes)| Step::Read { selection, after, page, bytes }),
         2 => (selected(), any::<u64>()).prop_map(|(selection, after)| Step::OpenReader { selection, after }),
         4 => (any::<usize>(), 1..5usize).prop_map(|(reader, page)| Step::Page { reader, page }),
-        3 => (selected(), any::<u64>()).prop_map(|(selection, after)| Step::Gap { selection, after }),
+        3 => (selected(), any::<u64>()).prop_map(|(selection, after)| Step::Resume { selection, after }),
         2 => (-5_000_000..5_000_000i64).prop_map(Step::Seek),
         2 => (0..PREFIXES.len(), prop::option::of(0..TOPICS.len()), 0..12usize)
             .prop_map(|(prefix, after, limit)| Step::Topics { prefix, after, limit }),
@@ -115,9 +116,15 @@ fn step() -> impl Strategy<Value = Step> {
 struct Kept {
     reader: Box<dyn Reader>,
     selection: Arc<Selection>,
+    /// Where it began.
+    start: u64,
+    /// The end of its newest page.
     place: u64,
-    /// Removals up to this turn are known to it.
+    /// Removals up to this turn are not its business.
     turn: u64,
+    delivered: HashSet<u64>,
+    /// The gaps it told.
+    told: Vec<Gap>,
 }
 
 struct Run {
@@ -126,6 +133,8 @@ struct Run {
     clock: Arc<ManualClock>,
     readers: Vec<Kept>,
     told: Arc<Mutex<Vec<Durable>>>,
+    /// The latest time a deletion was made at.
+    deleted_at: u64,
 }
 
 impl Run {
@@ -136,6 +145,7 @@ impl Run {
             clock,
             readers: Vec::new(),
             told: Arc::default(),
+            deleted_at: 0,
         };
         run.listen();
         run
@@ -162,6 +172,7 @@ impl Run {
             }
             Step::Delete(at) => {
                 let known = delete(&*engine, TOPICS[at]).unwrap();
+                self.deleted_at = self.deleted_at.max(self.clock.now());
                 self.model.delete(&topic(TOPICS[at]), known, engine.bounds().head);
                 let told = std::mem::take(&mut *self.told.lock().unwrap());
                 let deleted: Vec<Topic> =
@@ -173,19 +184,24 @@ impl Run {
                 self.read(&mut *engine.reader(Arc::clone(&selection), after), &selection, after, page, bytes);
             }
             Step::OpenReader { selection, after } => {
-                let (selection, place) = (select(&selection), after % (self.model.head + 2));
-                let reader = engine.reader(Arc::clone(&selection), place);
-                self.readers.push(Kept { reader, selection, place, turn: self.model.turn });
+                let (selection, start) = (select(&selection), after % (self.model.head + 2));
+                let reader = engine.reader(Arc::clone(&selection), start);
+                let (delivered, told) = (HashSet::new(), Vec::new());
+                let turn = self.model.turn;
+                self.readers.push(Kept { reader, selection, start, place: start, turn, delivered, told });
+            }
+            Step::Resume { selection, after } => {
+                let (selection, start) = (select(&selection), after % (self.model.head + 2));
+                let (reader, gap) = engine.resume(Arc::clone(&selection), start);
+                self.model.check_gap(&selection, start, gap);
+                let (delivered, told, place) = (HashSet::new(), Vec::from_iter(gap), gap.map_or(start, |gap| gap.upto));
+                self.readers.push(Kept { reader, selection, start, place, turn: 0, delivered, told });
             }
             Step::Page { reader, page } if !self.readers.is_empty() => {
                 let at = reader % self.readers.len();
                 self.page(at, page);
             }
             Step::Page { .. } => {}
-            Step::Gap { selection, after } => {
-                let (selection, after) = (select(&selection), after % (self.model.head + 2));
-                self.model.check_gap(&selection, after, 0, engine.gap(&selection, after));
-            }
             Step::Seek(from) => {
                 let at = self.clock.now().saturating_add_signed(from);
                 let place = engine.seek(time(at));
@@ -195,8 +211,8 @@ impl Run {
                 }
                 // Exact as long as nobody has set the clock back.
                 let before = self.model.events.iter().take_while(|event| event.time < at).last();
-                if self.model.events.is_sorted_by_key(|e| e.time) && self.model.removed.iter().all(|(e, _)| e.time < at)
-                {
+                let gone_before = self.model.removed.iter().all(|(event, _)| event.time < at) && self.deleted_at < at;
+                if self.model.events.is_sorted_by_key(|event| event.time) && gone_before {
                     assert!(before.is_none_or(|before| place >= before.seq), "seek goes back to {place}: {before:?}");
                 }
             }
@@ -261,12 +277,35 @@ impl Run {
     fn page(&mut self, at: usize, size: usize) {
         let kept = &mut self.readers[at];
         let page = kept.reader.next_page(size, 1 << 20).unwrap();
-        self.model.check_gap(&kept.selection, kept.place, kept.turn, page.gap);
-        kept.turn = self.model.turn;
-        let from = page.gap.unwrap_or(kept.place);
-        let expected: Vec<_> = self.model.selected(&kept.selection, from).into_iter().take(size).collect();
-        assert_eq!(page.events, expected, "{:?} after {from}", kept.selection);
-        assert!(page.upto >= expected.last().map_or(from, |last| last.seq));
+        if let Some(gap) = page.gap {
+            let last = kept.told.last().map_or(kept.start, |gap| gap.upto);
+            assert!(gap.after >= last && gap.upto > gap.after && gap.upto >= kept.place, "{gap:?} after {last}");
+            assert!(
+                self.model.lost(&kept.selection, gap) || gap.after < self.model.restarted_at,
+                "{gap:?} for nothing"
+            );
+            kept.told.push(gap);
+        }
+        // A page may be short, as a gap comes before the next event.
+        let from = page.gap.map_or(kept.place, |gap| gap.upto);
+        let expected: Vec<_> =
+            self.model.selected(&kept.selection, kept.place).into_iter().take(page.events.len().max(1)).collect();
+        if page.events.is_empty() {
+            assert!(page.untold || expected.is_empty(), "{expected:?} is missing");
+        } else {
+            assert_eq!(page.events, expected, "{:?} after {from}", kept.selection);
+        }
+        assert!(page.events.len() <= size && page.events.first().is_none_or(|first| from < first.seq));
+        assert!(page.upto >= page.events.last().map_or(from, |last| last.seq));
+        for event in &page.events {
+            kept.delivered.insert(event.seq);
+            self.model.check_told(kept.turn, kept.start, event.seq, &kept.delivered, &kept.told, |topic| {
+                *topic == event.topic
+            });
+        }
+        let selected = |topic: &Topic| kept.selection.matches(topic);
+        let sure = if page.untold { kept.told.last().map_or(kept.start, |gap| gap.upto) } else { page.upto };
+        self.model.check_told(kept.turn, kept.start, sure, &kept.delivered, &kept.told, selected);
         kept.place = page.upto;
     }
 }

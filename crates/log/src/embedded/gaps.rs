@@ -3,7 +3,7 @@
 use super::index::Index;
 use super::shared::Shared;
 use super::topics::{TopicId, TopicState};
-use crate::Selection;
+use crate::{Durability, Selection, StoredEvent};
 
 impl Index {
     /// Numbers of the known topics of a selection.
@@ -18,6 +18,14 @@ impl Index {
         ids.sort_unstable();
         ids.dedup();
         ids
+    }
+
+    /// Up to where events of its topic before this one may be gone.
+    pub(crate) fn gone_before(&self, event: &StoredEvent) -> u64 {
+        let lost = self.classes.of(&event.topic).durability == Durability::Memory;
+        let floor = self.topics.find(&event.topic).map_or(0, |(_, state)| state.floor);
+        let marks = [floor, self.topics.unsure(), if lost { self.volatile.lost } else { 0 }];
+        marks.into_iter().filter(|mark| *mark < event.seq).max().unwrap_or(0)
     }
 
     /// The newest selected event above `after` that was removed since `since` floors had risen; 0 counts all.

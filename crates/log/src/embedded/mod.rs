@@ -41,8 +41,8 @@ use std::thread::JoinHandle;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::{
-    AppendDone, AppendError, Bounds, Classes, DeleteDone, DurableListener, Engine, Health, NewEvent, Reader, Selection,
-    Topic, TopicInfo, Usage,
+    AppendDone, AppendError, Bounds, Classes, DeleteDone, DurableListener, Engine, Gap, Health, NewEvent, Reader,
+    Selection, Topic, TopicInfo, Usage,
 };
 use folder::Folder;
 use keeper::{Keeper, Stop};
@@ -139,10 +139,11 @@ impl Engine for Embedded {
         Box::new(LogReader::new(self.shared.clone(), selection, after))
     }
 
-    fn gap(&self, selection: &Selection, after: u64) -> Option<u64> {
-        self.shared.settle(Some(selection));
-        let removed = self.shared.index().removed(selection, after, 0)?;
-        Some(self.shared.place_after(selection, after, removed))
+    fn resume(&self, selection: Arc<Selection>, after: u64) -> (Box<dyn Reader>, Option<Gap>) {
+        self.shared.settle(Some(&selection));
+        let mut reader = LogReader::new(self.shared.clone(), selection, after);
+        let gap = reader.look_back();
+        (Box::new(reader), gap)
     }
 
     fn seek(&self, time: SystemTime) -> u64 {

@@ -6,15 +6,21 @@ use std::sync::Arc;
 use super::fetch::{Wanted, fetch};
 use super::plan::{ACTIVE, Plan, Wants};
 use super::shared::Shared;
-use crate::{Page, ReadError, Reader, Selection, StoredEvent};
+use crate::missing::Missing;
+use crate::{Gap, Page, ReadError, Reader, Selection, StoredEvent};
 
 /// A reader of an embedded log.
 pub(crate) struct LogReader {
     shared: Arc<Shared>,
     selection: Arc<Selection>,
     wants: Wants,
-    /// Everything selected up to here was returned.
-    after: u64,
+    /// Everything selected up to here was returned or told as missing.
+    place: u64,
+    /// Everything selected up to here was taken from the cursors.
+    taken: u64,
+    /// Events taken that wait for a page of their own, as a gap comes before them.
+    held: Vec<Arc<StoredEvent>>,
+    missing: Missing,
     /// How many floors had risen when it last looked.
     trims: u64,
     cursors: Vec<Cursor>,
@@ -34,7 +40,19 @@ impl LogReader {
     pub(crate) fn new(shared: Arc<Shared>, selection: Arc<Selection>, after: u64) -> Self {
         let trims = shared.index().topics.trims();
         let wants = Wants::new(selection.clone());
-        Self { shared, selection, wants, after, trims, cursors: Vec::new() }
+        let (held, missing) = (Vec::new(), Missing::default());
+        Self { shared, selection, wants, place: after, taken: after, held, missing, trims, cursors: Vec::new() }
+    }
+
+    /// Looks for what was removed before the reader was made, and goes on behind it.
+    pub(crate) fn look_back(&mut self) -> Option<Gap> {
+        let after = self.place;
+        let removed = self.shared.index().removed(&self.selection, after, 0)?;
+        self.place = self.shared.place_after(&self.selection, after, removed);
+        self.taken = self.place;
+        self.missing.add(after, removed);
+        self.missing.told(self.place);
+        Some(Gap { after, upto: self.place })
     }
 
     /// Fills every cursor that has run dry and not seen the head.
@@ -42,7 +60,7 @@ impl LogReader {
         // The first cursor is for what is only in memory.
         let chains = 1 + self.shared.index().chains.len();
         while self.cursors.len() < chains {
-            self.cursors.push(Cursor { ready: VecDeque::new(), upto: self.after, plan: None });
+            self.cursors.push(Cursor { ready: VecDeque::new(), upto: self.taken, plan: None });
         }
         // Together the cursors hold about a page, not each.
         let max_bytes = (max_bytes / chains).max(MIN_SHARE_BYTES);
@@ -133,56 +151,86 @@ impl LogReader {
         }
     }
 
-    /// Takes out of a page what was removed meanwhile, and says so once.
-    fn settle(&mut self, after: u64, events: &mut Vec<Arc<StoredEvent>>) -> Option<u64> {
+    /// Takes out of a page what was removed meanwhile, puts the gap before it that is due, and keeps what has to wait
+    /// for the next one.
+    fn settle(&mut self, page: &mut Page) {
         let index = self.shared.index();
-        if events.first().is_some_and(|first| first.seq <= index.topics.newest_trimmed()) {
-            events.retain(|event| index.topics.find(&event.topic).is_some_and(|(_, state)| event.seq > state.floor));
+        let floor = |event: &StoredEvent| index.topics.find(&event.topic).map(|(_, state)| state.floor);
+        if page.events.first().is_some_and(|first| first.seq <= index.topics.newest_trimmed()) {
+            page.events.retain(|event| floor(event).is_some_and(|floor| event.seq > floor));
         }
-        let removed = index.removed(&self.selection, after, self.trims)?;
+        if let Some(removed) = index.removed(&self.selection, self.place, self.trims) {
+            self.missing.add(self.place, removed);
+        }
         self.trims = index.topics.trims();
-        drop(index);
-        Some(match events.first() {
-            Some(first) => removed.min(first.seq - 1).max(after),
-            None => self.shared.place_after(&self.selection, after, removed),
-        })
+        if !self.missing.is_open() {
+            return;
+        }
+        for at in 0..page.events.len() {
+            let event = &page.events[at];
+            if !self.missing.is_due(event.seq, index.gone_before(event)) {
+                continue;
+            }
+            if at > 0 {
+                self.held.splice(..0, page.events.split_off(at));
+                return;
+            }
+            page.gap = Some(self.missing.tell_before(event.seq));
+        }
+    }
+
+    /// Adds events to a page until it is full or there are no more.
+    fn add(&mut self, page: &mut Page, head: u64, max_events: usize, max_bytes: usize) -> Result<(), ReadError> {
+        let trimmed = self.shared.index().topics.newest_trimmed();
+        let mut bytes = page.events.iter().map(|event| event.data.len()).sum::<usize>();
+        while page.events.len() < max_events && (bytes < max_bytes || page.events.is_empty()) {
+            if let Some(event) = self.take(head) {
+                self.taken = event.seq;
+                if self.is_live(&event, trimmed) {
+                    bytes += event.data.len();
+                    page.events.push(event);
+                }
+                continue;
+            }
+            let dry = |cursor: &Cursor| cursor.upto < head && cursor.ready.is_empty();
+            if self.cursors.is_empty() || self.cursors.iter().any(dry) {
+                self.fill(head, max_events, max_bytes)?;
+                continue;
+            }
+            self.taken = head.max(self.taken);
+            break;
+        }
+        Ok(())
     }
 }
 
 impl Reader for LogReader {
     fn next_page(&mut self, max_events: usize, max_bytes: usize) -> Result<Page, ReadError> {
         self.shared.settle(Some(&self.selection));
-        let (max_events, head, after) = (max_events.max(1), self.shared.index().head, self.after);
-        let trimmed = self.shared.index().topics.newest_trimmed();
+        let head = self.shared.index().head;
+        let max_events = max_events.max(1);
         let mut page = Page::default();
         loop {
-            let mut bytes = 0;
-            while page.events.len() < max_events && (bytes < max_bytes || page.events.is_empty()) {
-                if let Some(event) = self.take(head) {
-                    self.after = event.seq;
-                    if self.is_live(&event, trimmed) {
-                        bytes += event.data.len();
-                        page.events.push(event);
-                    }
-                } else if self.cursors.is_empty()
-                    || self.cursors.iter().any(|cursor| cursor.upto < head && cursor.ready.is_empty())
-                {
-                    self.fill(head, max_events, max_bytes)?;
-                    if self.cursors.is_empty() {
-                        self.after = head.max(self.after);
-                        break;
-                    }
-                } else {
-                    self.after = head.max(self.after);
-                    break;
-                }
+            let held = self.held.len().min(max_events - page.events.len());
+            page.events.extend(self.held.drain(..held));
+            if self.held.is_empty()
+                && let Err(error) = self.add(&mut page, head, max_events, max_bytes)
+            {
+                self.held = page.events;
+                return Err(error);
             }
-            let gap = self.settle(after, &mut page.events);
-            page.gap = page.gap.or(gap);
-            if !page.events.is_empty() || self.after >= head {
-                page.upto = self.after;
-                return Ok(page);
+            self.settle(&mut page);
+            if page.events.is_empty() && (self.taken < head || !self.held.is_empty()) {
+                continue;
             }
+            if page.events.is_empty() {
+                page.gap = self.missing.tell_upto(head);
+            }
+            page.untold = self.missing.is_open();
+            let last = page.events.last().map_or(self.place, |last| last.seq);
+            self.place = if page.untold || !self.held.is_empty() { last } else { self.taken };
+            page.upto = self.place;
+            return Ok(page);
         }
     }
 }

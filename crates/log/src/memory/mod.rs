@@ -19,8 +19,8 @@ use self::read::MemoryReader;
 use self::state::{Limits, State};
 use crate::clock::{Clock, SystemClock};
 use crate::{
-    AppendDone, AppendError, Bounds, Classes, DeleteDone, Durable, DurableListener, Engine, Epoch, Health, NewEvent,
-    Reader, Receipt, Selection, Topic, TopicInfo, Usage,
+    AppendDone, AppendError, Bounds, Classes, DeleteDone, Durable, DurableListener, Engine, Epoch, Gap, Health,
+    NewEvent, Reader, Receipt, Selection, Topic, TopicInfo, Usage,
 };
 
 /// What a [`Memory`] log is made with.
@@ -151,8 +151,10 @@ impl Engine for Memory {
         Box::new(MemoryReader::new(Arc::clone(&self.shared), selection, after))
     }
 
-    fn gap(&self, selection: &Selection, after: u64) -> Option<u64> {
-        self.shared.state().gap(selection, after, 0)
+    fn resume(&self, selection: Arc<Selection>, after: u64) -> (Box<dyn Reader>, Option<Gap>) {
+        let mut reader = MemoryReader::new(Arc::clone(&self.shared), selection, after);
+        let gap = reader.look_back();
+        (Box::new(reader), gap)
     }
 
     fn seek(&self, time: SystemTime) -> u64 {

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use super::Shared;
 use super::state::{Entry, State};
-use crate::{Page, ReadError, Reader, Selection, StoredEvent, Topic};
+use crate::missing::Missing;
+use crate::{Gap, Page, ReadError, Reader, Selection, StoredEvent, Topic};
 
 /// A cursor over the selected events.
 pub(super) struct MemoryReader {
@@ -15,6 +16,7 @@ pub(super) struct MemoryReader {
     selection: Arc<Selection>,
     /// Every selected event up to here was returned or reported as removed.
     place: u64,
+    missing: Missing,
     /// The newest removal already known: only later ones are reported.
     removal: u64,
     plan: Plan,
@@ -33,6 +35,9 @@ enum Plan {
 /// A page being filled.
 struct Filling {
     page: Page,
+    missing: Missing,
+    /// A gap comes before the next event: that is for the next page.
+    over: bool,
     bytes: usize,
     max_events: usize,
     max_bytes: usize,
@@ -46,7 +51,19 @@ const WALK_STEP: usize = 4096;
 impl MemoryReader {
     pub(super) fn new(shared: Arc<Shared>, selection: Arc<Selection>, after: u64) -> Self {
         let removal = shared.state().removals;
-        Self { shared, selection, place: after, removal, plan: Plan::Unknown }
+        Self { shared, selection, place: after, missing: Missing::default(), removal, plan: Plan::Unknown }
+    }
+
+    /// Looks for what was removed before the reader was made, and goes on behind it.
+    pub(super) fn look_back(&mut self) -> Option<Gap> {
+        let state = self.shared.state();
+        let after = self.place;
+        let removed = state.removed(&self.selection, after, 0)?;
+        self.removal = state.removals;
+        self.place = state.place_after(&self.selection, after, removed);
+        self.missing.add(after, removed);
+        self.missing.told(self.place);
+        Some(Gap { after, upto: self.place })
     }
 
     /// Adds to the page under one lock; `true` when it is finished.
@@ -54,26 +71,21 @@ impl MemoryReader {
         let shared = Arc::clone(&self.shared);
         let state = shared.state();
         if state.removals > self.removal {
-            if let Some(place) = state.gap(&self.selection, self.place, self.removal) {
-                if !filling.page.events.is_empty() {
-                    return true;
-                }
-                filling.page.gap = Some(place);
-                self.place = place;
+            if let Some(removed) = state.removed(&self.selection, self.place, self.removal) {
+                filling.missing.add(self.place, removed);
             }
             self.removal = state.removals;
         }
         self.plan(&state);
-        match &self.plan {
-            Plan::Merge { topics, .. } => {
-                self.place = merge(&state, topics, self.place, filling);
-                true
-            }
-            Plan::Unknown | Plan::Walk => {
-                self.place = walk(&state, &self.selection, self.place, filling);
-                filling.is_full() || self.place >= state.head
-            }
+        self.place = match &self.plan {
+            Plan::Merge { topics, .. } => merge(&state, topics, self.place, filling),
+            Plan::Unknown | Plan::Walk => walk(&state, &self.selection, self.place, filling),
+        };
+        let done = filling.over || filling.is_full() || self.place >= state.head;
+        if done && filling.page.events.is_empty() {
+            filling.page.gap = filling.missing.tell_upto(state.head);
         }
+        done
     }
 
     fn plan(&mut self, state: &State) {
@@ -98,26 +110,43 @@ impl MemoryReader {
 
 impl Reader for MemoryReader {
     fn next_page(&mut self, max_events: usize, max_bytes: usize) -> Result<Page, ReadError> {
-        let mut filling = Filling { page: Page::default(), bytes: 0, max_events: max_events.max(1), max_bytes };
+        let (page, missing, max_events) = (Page::default(), self.missing, max_events.max(1));
+        let mut filling = Filling { page, missing, over: false, bytes: 0, max_events, max_bytes };
         while !self.step(&mut filling) {}
-        let mut page = filling.page;
+        let Filling { mut page, missing, .. } = filling;
+        self.missing = missing;
+        page.untold = missing.is_open();
+        if page.untold {
+            // What is missing behind the last event is not told yet.
+            self.place = page.events.last().map_or(self.place, |last| last.seq);
+        }
         page.upto = self.place;
         Ok(page)
     }
 }
 
 impl State {
-    /// Where to go on from when selected events after `after` were removed by a removal later than `since`.
-    pub(super) fn gap(&self, selection: &Selection, after: u64, since: u64) -> Option<u64> {
+    /// The newest selected event after `after` that went with a removal later than `since`.
+    fn removed(&self, selection: &Selection, after: u64, since: u64) -> Option<u64> {
         if after >= self.newest_removed {
             return None;
         }
         let matching = self.matching(selection);
         let forgotten = selection.patterns().len() > 0 || matching.len() < selection.topics().len();
         let marks = matching.values().map(|entry| entry.removed).chain(forgotten.then_some(self.floor));
-        let removed = marks.filter(|mark| mark.removal > since).map(|mark| mark.to).max().filter(|to| *to > after)?;
+        marks.filter(|mark| mark.removal > since).map(|mark| mark.to).max().filter(|to| *to > after)
+    }
+
+    /// The place to go on from after removals up to `removed`: before every selected event that is there.
+    fn place_after(&self, selection: &Selection, after: u64, removed: u64) -> u64 {
+        let matching = self.matching(selection);
         let left = matching.values().filter_map(|entry| entry.after(after).next()).map(|event| event.seq).min();
-        Some(left.map_or(removed, |left| removed.min(left - 1)).max(after))
+        left.map_or(removed, |left| removed.min(left - 1)).max(after)
+    }
+
+    /// The newest event removed of a topic.
+    fn floor_of(&self, topic: &Topic) -> u64 {
+        self.topics.get(topic).map_or(0, |entry| entry.removed.to)
     }
 
     /// The known topics of a selection.
@@ -141,9 +170,18 @@ impl Entry {
 }
 
 impl Filling {
-    fn push(&mut self, event: &Arc<StoredEvent>) {
+    /// Adds an event whose topic has none left up to `floor`, and the gap before it; whether it could.
+    fn push(&mut self, event: &Arc<StoredEvent>, floor: u64) -> bool {
+        if self.missing.is_due(event.seq, floor) {
+            if !self.page.events.is_empty() {
+                self.over = true;
+                return false;
+            }
+            self.page.gap = Some(self.missing.tell_before(event.seq));
+        }
         self.bytes += event.data.len() + event.topic.as_str().len();
         self.page.events.push(Arc::clone(event));
+        true
     }
 
     fn is_full(&self) -> bool {
@@ -163,8 +201,10 @@ fn merge(state: &State, topics: &[Topic], place: u64, filling: &mut Filling) -> 
     }
     let mut reached = place;
     while let Some(Reverse((seq, at))) = heads.pop() {
-        if let Some(event) = next[at] {
-            filling.push(event);
+        if let Some(event) = next[at]
+            && !filling.push(event, state.floor_of(&event.topic))
+        {
+            return reached;
         }
         reached = seq;
         if filling.is_full() {
@@ -184,12 +224,12 @@ fn walk(state: &State, selection: &Selection, place: u64, filling: &mut Filling)
         if looked_at == WALK_STEP {
             return reached;
         }
+        if selection.matches(&event.topic) && !filling.push(event, state.floor_of(&event.topic)) {
+            return reached;
+        }
         reached = *seq;
-        if selection.matches(&event.topic) {
-            filling.push(event);
-            if filling.is_full() {
-                return reached;
-            }
+        if filling.is_full() {
+            return reached;
         }
     }
     reached.max(state.head)

@@ -102,12 +102,20 @@ pub fn drain(reader: &mut dyn Reader) -> (Vec<Arc<StoredEvent>>, Vec<u64>) {
     let (mut events, mut gaps) = (Vec::new(), Vec::new());
     loop {
         let page = reader.next_page(100, 1 << 20).unwrap();
-        gaps.extend(page.gap);
-        if page.events.is_empty() {
+        gaps.extend(page.gap.map(|gap| gap.upto));
+        if page.events.is_empty() && !page.untold {
             return (events, gaps);
         }
         events.extend(page.events);
     }
+}
+
+/// Where a reader who has had everything up to a place goes on, if something is missing after it.
+pub fn gap(engine: &dyn Engine, patterns: &[&str], after: u64) -> Option<u64> {
+    engine.resume(selection(patterns), after).1.map(|gap| {
+        assert_eq!(gap.after, after);
+        gap.upto
+    })
 }
 
 /// Everything of a selection after a place.

@@ -1,10 +1,11 @@
 //! The log as it should be, in the plainest words: a list of events and a list of what was removed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use headwater_log::{
-    AppendError, Classes, Durability, EndReason, NewEvent, Receipt, Selection, StoredEvent, Timestamp, Topic, TopicInfo,
+    AppendError, Classes, Durability, EndReason, Gap, NewEvent, Receipt, Selection, StoredEvent, Timestamp, Topic,
+    TopicInfo,
 };
 
 use super::size;
@@ -156,28 +157,52 @@ impl Model {
         self.events.iter().filter(|e| e.seq > after && selection.matches(&e.topic)).cloned().collect()
     }
 
-    /// Checks what was said about removals later than the turn `since`.
-    pub fn check_gap(&self, selection: &Selection, after: u64, since: u64, said: Option<u64>) {
-        let gone = |(event, turn): &&(Arc<StoredEvent>, u64)| {
-            *turn > since && event.seq > after && selection.matches(&event.topic)
-        };
+    /// Checks what is said to whoever resumes from a place.
+    pub fn check_gap(&self, selection: &Selection, after: u64, said: Option<Gap>) {
+        let gone = |(event, _): &&(Arc<StoredEvent>, u64)| event.seq > after && selection.matches(&event.topic);
         let removed = self.removed.iter().filter(gone).map(|(event, _)| event.seq).max();
         let left = self.selected(selection, after).first().map(|event| event.seq);
-        let Some(place) = said else {
+        let Some(gap) = said else {
             return assert_eq!(removed, None, "a gap after {after} of {selection:?} was not told");
         };
         assert!(
-            place >= after && left.is_none_or(|left| place < left),
-            "gap from {after} to {place}, next is {left:?}"
+            gap.after == after && gap.upto >= after && left.is_none_or(|left| gap.upto < left),
+            "{gap:?} after {after}, next is {left:?}"
         );
         match removed {
             Some(removed) if left.is_none() && after >= self.restarted_at => {
-                assert_eq!(place, removed, "with nothing left, a gap ends at the newest removed event");
+                assert_eq!(gap.upto, removed, "with nothing left, a gap ends at the newest removed event");
             }
             Some(_) => {}
             None => {
                 let in_memory = self.classes.iter().any(|class| class.durability == Durability::Memory);
-                assert!(in_memory && after < self.restarted_at, "gap from {after} to {place} without a removal");
+                assert!(in_memory && after < self.restarted_at, "{gap:?} without a removal");
+            }
+        }
+    }
+
+    /// Whether a gap is about something.
+    pub fn lost(&self, selection: &Selection, gap: Gap) -> bool {
+        let within = |seq: u64| gap.after < seq && seq <= gap.upto;
+        self.removed.iter().any(|(event, _)| within(event.seq) && selection.matches(&event.topic))
+    }
+
+    /// Checks that every removed event between `start` and `upto` of some topics was delivered before or told as
+    /// missing.
+    pub fn check_told(
+        &self,
+        since: u64,
+        start: u64,
+        upto: u64,
+        delivered: &HashSet<u64>,
+        told: &[Gap],
+        of: impl Fn(&Topic) -> bool,
+    ) {
+        for (event, turn) in &self.removed {
+            let seq = event.seq;
+            if *turn > since && start < seq && seq <= upto && of(&event.topic) && !delivered.contains(&seq) {
+                let covered = told.iter().any(|gap| gap.after < seq && seq <= gap.upto);
+                assert!(covered, "{event:?} is missing, told was {told:?} up to {upto}");
             }
         }
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use headwater_log::disk::sim::{Loss, SimDisk};
 use headwater_log::{Class, Classes, Embedded, EmbeddedOptions, Engine, Pattern, Retention};
 
-use super::common::{Dice, ManualClock, Replay, append, delete, event, keyed, read, selection, seqs, topic};
+use super::common::{Dice, ManualClock, Replay, append, delete, event, gap, keyed, read, seqs, topic};
 
 const TOPICS: [&str; 7] = ["old/0", "old/1", "old/2", "lim/0", "lim/1", "other/0", "other/1"];
 
@@ -38,7 +38,7 @@ struct Said {
 
 fn ask(log: &Embedded, name: &str, newest: u64) -> Said {
     let info = log.topic(&topic(name)).map_or((0, 0, 0), |info| (info.first, info.last, info.events));
-    let places = (0..newest).step_by(5).map(|after| log.gap(&selection(&[name]), after)).collect();
+    let places = (0..newest).step_by(5).map(|after| gap(&*log, &[name], after)).collect();
     Said { served: seqs(&read(log, &[name], 0)), info, places }
 }
 

@@ -9,7 +9,7 @@ use headwater_event_stream::EventType;
 use headwater_log::clock::Clock;
 use headwater_log::{Class, Classes, Embedded, EmbeddedOptions, EndReason, Engine, NewEvent, Pattern, Retention};
 
-use super::common::{ManualClock, append, delete, end, event, keyed, put, read, selection, seqs, topic};
+use super::common::{ManualClock, append, delete, end, event, gap, keyed, put, read, seqs, topic};
 
 fn open(folder: &Path, clock: &Arc<ManualClock>) -> Arc<Embedded> {
     let retention = Retention { age: Duration::ZERO, events: 0, bytes: 0 };
@@ -76,8 +76,8 @@ fn version_1_opens() {
     assert_eq!((many.len(), &many[49].data[..3], &*many[50].data), (51, "49 ", ""));
     assert_eq!(seqs(&read(&*log, &["limited/*"], 0)), [128, 130, 132]);
     assert_eq!(log.topic(&topic("gone")), None);
-    assert_eq!(log.gap(&selection(&["gone"]), 0), Some(133));
-    assert_eq!(log.gap(&selection(&["old/1"]), 7), Some(30));
+    assert_eq!(gap(&*log, &["gone"], 0), Some(133));
+    assert_eq!(gap(&*log, &["old/1"], 7), Some(30));
     assert_eq!((log.bounds().before_first, log.bounds().head), (30, 135));
     let again = append(&*log, vec![keyed("all", "once", "")]).unwrap()[0];
     assert_eq!((again.seq, again.duplicate), (31, true));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use headwater_log::{Class, Classes, Embedded, EmbeddedOptions, Engine, Pattern, Retention};
 
-use super::common::{Dice, ManualClock, append, event, keyed, selection, seqs, topic};
+use super::common::{Dice, ManualClock, append, event, gap, keyed, seqs, topic};
 use super::{data, read};
 
 /// Small segments, two chains, nothing removed.
@@ -70,7 +70,7 @@ fn check(log: &dyn Engine, all: &[(u64, String, String)], after: u64) {
         let info = log.topic(&topic("a/4")).unwrap();
         assert_eq!((info.first, info.events), (*first, of.len() as u64));
     }
-    assert_eq!(log.gap(&selection(&["**"]), 0), None);
+    assert_eq!(gap(log, &["**"], 0), None);
 }
 
 #[test]

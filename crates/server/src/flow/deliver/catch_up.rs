@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use headwater_hub::{Format, GapReason, Place, Run, Ticket, Wire};
-use headwater_log::{Engine, Page, ReadError, Reader, Selection};
+use headwater_log::{Engine, Gap, Page, ReadError, Reader, Selection};
 
 use super::Step;
 use crate::flow::fanout::{CloseCause, Message, State};
@@ -20,22 +20,22 @@ pub(crate) struct LogRead {
     /// Away while a page is being read.
     reader: Option<Box<dyn Reader>>,
     /// Events were removed before the reader was made: told before anything else.
-    gap: Option<u64>,
+    gap: Option<Gap>,
     /// What the last read brought and is not handed over yet.
     page: Option<PageRun>,
     /// Bytes of the page's run that have been handed over.
     pub(super) sent: usize,
     /// A read is under way or waits for its turn.
     wanted: bool,
-    /// A page has been handed over. Before that there is no way back to the tail, which may have sent the session
-    /// here for another reason than its floor.
-    begun: bool,
+    /// The reader knows of events missing further on.
+    untold: bool,
 }
 
 /// An encoded page.
 pub(crate) struct PageRun {
-    gap: Option<u64>,
+    gap: Option<Gap>,
     run: Run,
+    untold: bool,
 }
 
 /// What a read brought.
@@ -45,17 +45,17 @@ pub(crate) struct PageRead {
 }
 
 impl LogRead {
-    /// Reads after `after`. Whoever makes it has looked for a gap already.
+    /// Reads on with `reader`, whose gap before the first event has been told.
     pub(crate) fn new(reader: Box<dyn Reader>) -> Box<Self> {
-        Box::new(Self { reader: Some(reader), gap: None, page: None, sent: 0, wanted: false, begun: false })
+        // Until the first page has come, there may be.
+        Box::new(Self { reader: Some(reader), gap: None, page: None, sent: 0, wanted: false, untold: true })
     }
 
     /// Reads after `after` for a session that fell behind; finds out what is missing.
     fn fallen(engine: &dyn Engine, selection: &Arc<Selection>, after: u64) -> Box<Self> {
-        // First the reader, then the question: what is removed in between is told twice rather than never.
-        let reader = engine.reader(selection.clone(), after);
-        let gap = engine.gap(selection, after);
-        Box::new(Self { gap, ..*Self::new(reader) })
+        let (reader, gap) = engine.resume(selection.clone(), after);
+        // An empty one can wait until the hole comes.
+        Box::new(Self { gap: gap.filter(|gap| gap.upto > gap.after), ..*Self::new(reader) })
     }
 
     /// Notes that a read is asked for.
@@ -72,18 +72,16 @@ impl LogRead {
 impl State {
     /// The next step of a session that reads the log; `None` when it has moved on to the tail.
     pub(super) fn log_step(&mut self, slot: u32) -> Option<Step> {
-        let floor = self.hub.tail.floor();
         let head = self.head;
         let ticket = self.sessions.ticket(slot)?;
         let entry = self.sessions.find(ticket)?;
-        let requested = entry.session.cursor(head);
         let partial = entry.session.partial();
         let log = entry.log.as_mut()?;
         let gap = log.gap.take().or_else(|| log.page.as_mut().and_then(|page| page.gap.take()));
-        if let Some(resumed_at) = gap {
+        if let Some(Gap { after, upto }) = gap {
             // The rest of a frame that is gone cannot be made up.
             return Some(match partial {
-                0 => Step::Gap { reason: GapReason::Lagged, requested, resumed_at },
+                0 => Step::Gap { reason: GapReason::Lagged, requested: after, resumed_at: upto },
                 _ => Step::End(CloseCause::Lagged),
             });
         }
@@ -95,14 +93,17 @@ impl State {
                 return Some(Step::Log);
             }
             let upto = page.run.upto;
+            log.untold = page.untold;
             log.page = None;
-            log.begun = true;
             entry.session.skip_over(upto);
         }
-        if log.begun && entry.session.cursor(head) >= floor && !log.wanted && entry.session.partial() == 0 {
-            entry.log = None;
-            entry.session.place = Place::Behind;
-            return None;
+        if !log.untold && !log.wanted && entry.session.partial() == 0 {
+            let group = self.fanout.group(entry.session.group)?;
+            if self.hub.tail.serves(&group.selection, entry.session.cursor(head)) {
+                entry.log = None;
+                entry.session.place = Place::Behind;
+                return None;
+            }
         }
         if !log.wanted {
             log.wanted = true;
@@ -172,5 +173,5 @@ fn encode(wire: &Wire, format: Format, page: &Page) -> PageRun {
         }
         ends.push((event.seq, bytes.len() as u32));
     }
-    PageRun { gap: page.gap, run: Run { bytes: bytes.into(), ends: ends.into(), upto: page.upto } }
+    PageRun { gap: page.gap, untold: page.untold, run: Run { bytes: bytes.into(), ends: ends.into(), upto: page.upto } }
 }

@@ -49,21 +49,25 @@ impl Hub {
             From::Earliest => (0, None),
             From::Time(time) => (self.engine.seek(*time).min(head), None),
         };
-        // First the reader, then the question what is missing: it notices whatever goes in between.
-        let reader = (after < self.tail.floor()).then(|| self.engine.reader(selection.clone(), after));
-        let removed = self.engine.gap(selection, after);
-        let (cursor, gap) = match (from, foreign, removed) {
-            (_, Some(gap), _) => (after, Some(gap)),
-            (From::Cursor(id), None, Some(place)) => (place, Some((GapReason::Retention, printable(id)))),
-            (_, None, Some(place)) => (place, None),
-            (_, None, None) => (after, None),
+        // Whoever says where it has been is told what is missing since; the others take what there is. Their reader is made
+        // first, so that it notices whatever goes in between.
+        let fresh = || self.engine.reader(selection.clone(), after);
+        let resume = || self.engine.resume(selection.clone(), after);
+        let (reader, missing, gap) = match (from, foreign) {
+            (From::Cursor(id), None) => {
+                let (reader, missing) = resume();
+                (reader, missing, missing.map(|_| (GapReason::Retention, printable(id))))
+            }
+            (_, foreign) => (fresh(), resume().1, foreign),
         };
+        let cursor = missing.map_or(after, |missing| missing.upto);
+        let from_log = missing.is_some() || !self.tail.serves(selection, cursor);
         let over = gap.is_none()
             && selection.patterns().len() == 0
             && selection
                 .topics()
                 .all(|topic| self.engine.topic(topic).is_some_and(|info| info.end.is_some() && info.last <= cursor));
-        Start { cursor, gap, log: reader.map(LogRead::new), over }
+        Start { cursor, gap, log: from_log.then(|| LogRead::new(reader)), over }
     }
 
     fn own_position(&self, id: &[u8], head: u64) -> Result<u64, GapReason> {
