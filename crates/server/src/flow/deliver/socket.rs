@@ -88,7 +88,7 @@ impl State {
         for _ in 0..self.unfinished.len().min(64) {
             let Some(ticket) = self.unfinished.pop_front() else { return };
             if self.sessions.find(ticket).is_some() {
-                self.pump(ticket.slot);
+                self.serve(ticket.slot);
             }
         }
     }

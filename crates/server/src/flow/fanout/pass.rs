@@ -2,22 +2,40 @@
 //!
 //! The pass goes group by group and, inside, session by session: the run of frames is made once per group.
 //! While a pass is slow more events gather, and the next pass carries them together: coalescing without
-//! any delay when idle.
+//! any delay when idle. A long pass lets requests and other sockets have their turn every few hundred sends.
 
 use std::sync::Arc;
 
 use headwater_hub::{Batch, Gather, GroupId, Place, Run};
-use headwater_log::Topic;
+use headwater_log::{Selection, Topic};
 
 use super::sessions::Driver;
 use super::{CloseCause, State};
 use crate::hub::RUN_BYTES;
 
+/// Sends after which others have their turn: one to two milliseconds.
+const SENDS_PER_TURN: usize = 256;
+
+/// What the sessions of a group still have to get in this pass.
+pub(crate) struct Round {
+    group: GroupId,
+    /// Tells the group from a later one of the same id.
+    selection: Arc<Selection>,
+    /// The members when the pass began; those from `next` on have had nothing yet.
+    members: Vec<u32>,
+    next: usize,
+    /// The frames after this place, up to the shard's head.
+    before: u64,
+    runs: Vec<Run>,
+    /// All topics of the group are finished.
+    finished: bool,
+}
+
 impl State {
-    /// Hands everything up to the tail's head to the live sessions.
+    /// Begins to hand everything up to the tail's head to the live sessions, once the pass before is over.
     pub(crate) fn pass(&mut self) {
         let before = self.head;
-        if self.hub.tail.head() == before {
+        if !self.rounds.is_empty() || self.hub.tail.head() == before {
             return;
         }
         let mut ended = false;
@@ -34,13 +52,9 @@ impl State {
             }
         }
         for group in self.fanout.take_marked() {
-            self.serve_group(group, before, ended);
+            self.begin_round(group, before, ended);
         }
-        for ticket in std::mem::take(&mut self.ahead) {
-            if self.sessions.find(ticket).is_some() {
-                self.serve(ticket.slot);
-            }
-        }
+        self.unfinished.extend(self.ahead.drain(..));
     }
 
     /// Marks the groups that read something of these batches; whether a topic ended in them.
@@ -57,26 +71,31 @@ impl State {
         ended
     }
 
-    fn serve_group(&mut self, id: GroupId, before: u64, ended: bool) {
-        let Some(group) = self.fanout.group(id) else { return };
-        let finished = ended && self.finished(group);
-        let members = group.members().to_vec();
-        let runs = self.runs(id, before);
-        for slot in members {
-            let Some(entry) = self.sessions.get_mut(slot) else { continue };
+    /// From here on the members' own cursors count, so that whoever comes in between finds each where it is.
+    fn begin_round(&mut self, group: GroupId, before: u64, ended: bool) {
+        let Some(found) = self.fanout.group(group) else { return };
+        let finished = ended && self.finished(found);
+        let selection = found.selection.clone();
+        let mut members = found.members().to_vec();
+        let runs = self.runs(group, before);
+        members.retain(|slot| {
+            let Some(entry) = self.sessions.get_mut(*slot) else { return false };
             let live = entry.session.place == Place::Live;
             entry.session.fall_behind(before);
-            match (&mut entry.driver, &runs) {
-                (Driver::Pull { waker }, _) => {
-                    if let Some(waker) = waker.take() {
-                        waker.wake();
-                    }
+            match &mut entry.driver {
+                Driver::Pull { waker } => {
+                    waker.take().into_iter().for_each(std::task::Waker::wake);
+                    false
                 }
-                (Driver::Socket(_), Some(runs)) if live => self.serve_live(slot, runs, finished),
-                // Behind with something unsent: the socket says when it goes on.
-                (Driver::Socket(_), Some(_)) => {}
-                (Driver::Socket(_), None) => self.pump(slot),
+                // One that was behind has something unsent: the socket says when it goes on.
+                Driver::Socket(_) => live,
             }
+        });
+        match runs {
+            Some(runs) => {
+                self.rounds.push_back(Round { group, selection, members, next: 0, before, runs, finished });
+            }
+            None => self.unfinished.extend(members.iter().filter_map(|slot| self.sessions.ticket(*slot))),
         }
     }
 
@@ -97,17 +116,46 @@ impl State {
         }
     }
 
-    fn serve_live(&mut self, slot: u32, runs: &[Run], finished: bool) {
-        for run in runs {
+    /// Goes on with the pass for one turn.
+    pub(crate) fn go_round(&mut self) {
+        let mut sends = 0;
+        while sends < SENDS_PER_TURN
+            && let Some(mut round) = self.rounds.pop_front()
+        {
+            let found = self.fanout.group(round.group);
+            if !found.is_some_and(|group| Arc::ptr_eq(&group.selection, &round.selection)) {
+                continue;
+            }
+            while sends < SENDS_PER_TURN
+                && let Some(slot) = round.members.get(round.next)
+            {
+                self.serve_live(*slot, &round);
+                round.next += 1;
+                sends += 1;
+            }
+            if round.next < round.members.len() {
+                self.rounds.push_front(round);
+            }
+        }
+    }
+
+    /// Sends a round's frames to one of its sessions, unless that has moved since the pass began.
+    fn serve_live(&mut self, slot: u32, round: &Round) {
+        let Some(entry) = self.sessions.get_mut(slot) else { return };
+        let session = &entry.session;
+        let waits = session.place == Place::Behind && session.partial() == 0 && entry.control.is_empty();
+        if !waits || session.group != round.group || session.cursor(round.before) != round.before {
+            return;
+        }
+        for run in &round.runs {
             if !self.send_run(slot, run, 0) {
                 return;
             }
         }
-        if let Some(entry) = self.sessions.get_mut(slot) {
-            entry.session.go_live();
-            if finished {
-                self.close(slot, CloseCause::Ended);
-            }
+        let Some(entry) = self.sessions.get_mut(slot) else { return };
+        entry.session.go_live();
+        if round.finished {
+            self.close(slot, CloseCause::Ended);
         }
     }
 }

@@ -14,6 +14,7 @@ use rustix::event::epoll;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
+use super::pass::Round;
 use super::sessions::{CloseCause, Driver, Entry, Opening, SessionTable};
 use super::{Message, ShardHandle};
 use crate::hub::Hub;
@@ -45,6 +46,8 @@ pub(crate) struct State {
     pub(crate) reads: usize,
     /// Sessions that wait for their turn to read the log.
     pub(crate) waiting_reads: VecDeque<Ticket>,
+    /// What is left of the pass under way.
+    pub(crate) rounds: VecDeque<Round>,
     /// Sessions left in the middle of much data, so that others get their turn.
     pub(crate) unfinished: VecDeque<Ticket>,
     /// Sessions whose cursor is past `head`: they go on when the shard gets there.
@@ -72,6 +75,7 @@ impl Shard {
             epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
             reads: 0,
             waiting_reads: VecDeque::new(),
+            rounds: VecDeque::new(),
             unfinished: VecDeque::new(),
             ahead: Vec::new(),
             drain: None,
@@ -90,7 +94,7 @@ impl Shard {
         loop {
             let (ticking, more) = {
                 let state = self.state.borrow();
-                (!state.wheel.is_empty(), !state.unfinished.is_empty())
+                (!state.wheel.is_empty(), !state.unfinished.is_empty() || !state.rounds.is_empty())
             };
             tokio::select! {
                 () = self.handle.notified() => {}
@@ -107,6 +111,7 @@ impl Shard {
                 state.on_message(message);
             }
             state.pass();
+            state.go_round();
             state.resume_unfinished();
         }
     }
