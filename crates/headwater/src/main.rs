@@ -17,6 +17,11 @@ use headwater_server::config::{self, ConfigError};
 
 use crate::command::{Command, ConfigCommand, Headwater};
 
+/// The system's allocator keeps the memory of readers that have left: after 10,000 sessions of 20 topics each had gone,
+/// 49 of 49 MB stayed with it and 2 of 35 MB with this one. Its settings stand in `.cargo/config.toml`.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     match run(Headwater::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
