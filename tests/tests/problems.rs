@@ -203,11 +203,14 @@ fn t10_large_heads() {
     for n in 0..100 {
         many = many.header(&format!("X-{n}"), "x");
     }
-    assert_eq!(client.send(&many).status(), 431);
+    check(&client.send(&many), 431, "head");
     // Also when it is not the first request of its connection.
-    let mut connection = client.connect();
-    drop(connection.send(&Request::get("/healthz")).expect(200));
-    assert_eq!(connection.send(&large).status(), 431);
+    for request in [&large, &many] {
+        let mut connection = client.connect();
+        drop(connection.send(&Request::get("/healthz")).expect(200));
+        check(&connection.send(request), 431, "head");
+        assert!(connection.read_to_end().is_empty());
+    }
     // Just below it is served.
     let fits = Request::get("/v1/events?topic=t").header("X-Large", "x".repeat(15 << 10));
     assert_eq!(client.stream(&fits).head.status, 200);
@@ -222,7 +225,15 @@ fn t10_slow_heads() {
     connection.write("GET /v1/events?topic=t HTTP/1.1\r\nHost: local");
     check(&connection.answer(), 408, "head");
     assert!(connection.read_to_end().is_empty());
-    // Who never says a word gets none.
+    // The next head of a connection has a deadline, too.
+    let mut kept = client.connect();
+    drop(kept.send(&Request::get("/healthz")).expect(200));
+    kept.write("GET /heal");
+    check(&kept.answer(), 408, "head");
+    // Who never says a word gets none, and neither does who says no more.
+    let mut kept = client.connect();
+    drop(kept.send(&Request::get("/healthz")).expect(200));
+    assert!(kept.read_to_end().is_empty());
     assert!(client.connect().read_to_end().is_empty());
     // A byte now and then buys no time.
     let mut dripping = client.connect();
@@ -248,22 +259,74 @@ fn t10_slow_bodies() {
 fn t24_ambiguous_requests() {
     let hub = LocalHub::start();
     let client = hub.client();
-    for bytes in [
-        "POST /v1/topics/t HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx",
-        "POST /v1/topics/t HTTP/1.1\r\nHost : localhost\r\nContent-Length: 1\r\n\r\nx",
-        "POST /v1/topics/t HTTP/1.1\r\nHost: localhost\r\nX: a\r\n folded\r\nContent-Length: 1\r\n\r\nx",
-        "POST /v1/topics/t HTTP/1.1\r\nHost: localhost\r\nContent-Length: +1\r\n\r\nx",
-        "GARBAGE\r\n\r\n",
+    let post = "POST /v1/topics/t HTTP/1.1\r\nHost: localhost\r\n";
+    let smuggled = "POST /v1/topics/smuggled HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\nx";
+    for (rest, field) in [
+        ("Content-Length: 1\r\nContent-Length: 2\r\n\r\nxx", "Content-Length"),
+        ("Content-Length: 1\r\nContent-Length: 1\r\n\r\nx", "Content-Length"),
+        ("Content-Length: +1\r\n\r\nx", "Content-Length"),
+        ("Content-Length: 1, 1\r\n\r\nx", "Content-Length"),
+        ("Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "Transfer-Encoding"),
+        ("Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n", "Transfer-Encoding"),
+        ("Transfer-Encoding: gzip\r\n\r\n", "Transfer-Encoding"),
+        ("Content-Length : 1\r\n\r\nx", "head"),
+        ("X: a\r\n folded\r\nContent-Length: 1\r\n\r\nx", "head"),
+        ("X: a\nContent-Length: 1\n\nx", "head"),
     ] {
+        // First on its connection, later, and right behind another.
+        for before in [0, 1, 2] {
+            let mut connection = client.connect();
+            if before == 1 {
+                drop(connection.send(&Request::post("/v1/topics/other", "x")).expect(201));
+            }
+            let ahead = if before == 2 { smuggled.replace("smuggled", "other") } else { String::new() };
+            connection.write(format!("{ahead}{post}{rest}{smuggled}"));
+            if before == 2 {
+                assert_eq!(connection.answer().status(), 201, "{rest:?}");
+            }
+            check(&connection.answer(), 400, field);
+            assert!(connection.read_to_end().is_empty(), "{rest:?}");
+        }
+    }
+    for bytes in ["GARBAGE\r\n\r\n", "GET / HTTP/3.0\r\n\r\n", "G\0T / HTTP/1.1\r\n\r\n"] {
         let mut connection = client.connect();
         connection.write(bytes);
-        assert_eq!(connection.answer().status(), 400, "{bytes:?}");
+        check(&connection.answer(), 400, "head");
     }
-    let both = "POST /v1/topics/t HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nPOST /v1/topics/smuggled HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\nx";
-    let mut connection = client.connect();
-    connection.write(both);
-    connection.read_to_end();
+    drop(client.topic("t").expect(404));
     drop(client.topic("smuggled").expect(404));
+    assert!(client.metric("headwater_requests_refused_total") >= 33.0);
+}
+
+/// RFC 9112, 9.3: requests sent ahead are answered one after the other, however their bodies are told from what follows.
+#[test]
+fn pipelined_requests_are_all_served() {
+    let hub = LocalHub::start();
+    let client = hub.client();
+    let mut connection = client.connect();
+    let post = "POST /v1/topics/t HTTP/1.1\r\nHost: localhost\r\n";
+    let all = format!(
+        "{post}Content-Length: 4\r\n\r\n\r\n\r\n\r\n{post}Transfer-Encoding: chunked\r\n\r\n2;x=y\r\nab\r\n1\r\nc\r\n0\r\na: b\r\n\r\n\
+         GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n{post}content-length: 1\r\n\r\nd"
+    );
+    // At once, and with every request in many pieces.
+    connection.write(&all);
+    for status in [201, 201, 200, 201] {
+        assert_eq!(connection.answer().status(), status);
+    }
+    for piece in all.as_bytes().chunks(7) {
+        connection.write(piece);
+    }
+    for status in [201, 201, 200, 201] {
+        assert_eq!(connection.answer().status(), status);
+    }
+    assert_eq!(client.topic("t").json()["events"], 6);
+    // What cannot be read in a chunked body is refused with it, and nothing follows.
+    connection
+        .write(format!("{post}Transfer-Encoding: chunked\r\n\r\n-1\r\n\r\n0\r\n\r\n{post}Content-Length: 1\r\n\r\nx"));
+    check(&connection.answer(), 400, "body");
+    assert!(connection.read_to_end().is_empty());
+    assert_eq!(client.topic("t").json()["events"], 6);
 }
 
 /// T24: nothing after a stream's request on its connection is served.

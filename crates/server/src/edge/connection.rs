@@ -10,18 +10,19 @@ use std::task::Poll;
 use std::time::Duration;
 
 use axum::Router;
-use axum::response::IntoResponse;
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
+use super::gate::{self, Gate};
 use super::head::{self, Opening as First, Rewound};
-use super::service::{Begin, Reply, ReplyBody, Stream, respond};
+use super::rules::Rules;
+use super::service::{Begin, Reply, ReplyBody, Stream, refuse, respond};
 use super::tls::Tls;
 use crate::api::problem::Problem;
 use crate::flow::deliver::pull::{self, Pull};
@@ -37,6 +38,9 @@ const MOST_STREAMS: u32 = 250;
 const MOST_RESETS: usize = 64;
 const PING: Duration = Duration::from_secs(20);
 const MOST_HEADERS: usize = 64;
+/// How long, and for how many bytes, a refused client is listened to.
+const LINGER: Duration = Duration::from_secs(1);
+const MOST_DISCARDED: usize = 256 << 10;
 
 /// What the connections of one shard share.
 pub(crate) struct Site {
@@ -114,30 +118,19 @@ async fn opened<S: AsyncRead + AsyncWrite + Unpin>(stream: S, site: &Site) -> Op
     let limits = &site.hub.settings().limits;
     let mut phase = site.phase.clone();
     let opening = tokio::select! {
-        opening = head::open(stream, limits.head, limits.head_timeout) => opening,
+        opening = head::open(stream, limits.head_timeout) => opening,
         _ = phase.wait_for(|phase| *phase == Phase::Stopping) => return None,
     };
     let (opening, stream) = opening.ok()?;
-    let refusal = match opening {
-        First::Http1 => return Some((stream, false)),
-        First::Http2 => return Some((stream, true)),
-        First::Silence => return None,
-        First::TooLarge => Problem::new(
-            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            "head-too-large",
-            format!("The request line and headers are larger than {} bytes. Send fewer or shorter ones.", limits.head),
-        ),
-        First::TooSlow => Problem::new(
-            StatusCode::REQUEST_TIMEOUT,
-            "slow-head",
-            format!("The request head was not complete after {} s.", limits.head_timeout.as_secs()),
-        ),
-    };
-    site.counters.refused.add(1);
-    let mut response = refusal.field("head").into_response();
-    crate::api::headers::complete(response.headers_mut(), None, site.tls.is_some());
-    write_refusal(stream.stream, response).await;
-    None
+    match opening {
+        First::Http1 => Some((stream, false)),
+        First::Http2 => Some((stream, true)),
+        First::Silence => None,
+        First::TooSlow => {
+            write_refusal(stream.stream, refuse(site, slow_head(limits.head_timeout))).await;
+            None
+        }
+    }
 }
 
 /// Serves HTTP/1 until the connection ends or a stream is granted, which takes the connection with it.
@@ -147,11 +140,16 @@ async fn serve_http1<S: AsyncRead + AsyncWrite + Unpin + 'static>(
 ) -> Option<(S, Stream)> {
     let limits = &site.hub.settings().limits;
     let granted: Rc<RefCell<Option<Stream>>> = Rc::default();
+    let gate = Gate::new(stream, Rules { size: limits.head, fields: MOST_HEADERS });
     let service = {
-        let (site, granted) = (site.clone(), granted.clone());
+        let (site, granted, refusal) = (site.clone(), granted.clone(), gate.refusal());
         service_fn(move |request: Request<Incoming>| {
             let (site, granted) = (site.clone(), granted.clone());
+            let refused = if gate::stands_for_refused(&request) { refusal.take() } else { None };
             Box::pin(async move {
+                if let Some(problem) = refused {
+                    return Ok(refuse(&site, problem).map(ReplyBody::Whole));
+                }
                 match respond(&site, request).await {
                     Reply::Whole(response) => Ok::<_, io::Error>(response.map(ReplyBody::Whole)),
                     Reply::Stream(stream) => {
@@ -168,22 +166,68 @@ async fn serve_http1<S: AsyncRead + AsyncWrite + Unpin + 'static>(
         .header_read_timeout(limits.head_timeout)
         .max_headers(MOST_HEADERS)
         .max_header_size(limits.head)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(gate), service);
     let mut phase = site.phase.clone();
     let mut stopping = pin!(phase.wait_for(|phase| *phase == Phase::Stopping));
     let mut stopped = false;
-    poll_fn(|cx| {
+    let outcome = poll_fn(|cx| {
         if !stopped && stopping.as_mut().poll(cx).is_ready() {
             stopped = true;
             Pin::new(&mut connection).graceful_shutdown();
         }
-        let over = Pin::new(&mut connection).poll(cx).is_ready();
-        if over || granted.borrow().is_some() { Poll::Ready(()) } else { Poll::Pending }
+        let over = connection.poll_without_shutdown(cx);
+        if granted.borrow().is_some() { Poll::Ready(Ok(())) } else { over }
     })
     .await;
-    let granted = granted.borrow_mut().take()?;
+    let gate = connection.into_parts().io.into_inner();
+    let granted = granted.borrow_mut().take();
     // What the client sent after its request is dropped: nothing follows a stream on its connection (T24).
-    Some((connection.into_parts().io.into_inner().stream, granted))
+    let Some(granted) = granted else {
+        finish(gate, outcome, site).await;
+        return None;
+    };
+    Some((gate.into_inner().stream, granted))
+}
+
+/// Ends a connection on which hyper has answered what there was to answer.
+async fn finish<S: AsyncRead + AsyncWrite + Unpin>(gate: Gate<Rewound<S>>, outcome: hyper::Result<()>, site: &Site) {
+    let late = outcome.is_err_and(|error| error.is_timeout()) && gate.is_within_head();
+    let refused = gate.has_refused();
+    let mut stream = gate.into_inner().stream;
+    if late {
+        return write_refusal(stream, refuse(site, slow_head(site.hub.settings().limits.head_timeout))).await;
+    }
+    let _ = tokio::time::timeout(LINGER, async {
+        stream.shutdown().await?;
+        if refused {
+            discard(&mut stream).await?;
+        }
+        io::Result::Ok(())
+    })
+    .await;
+}
+
+/// Takes what a client still sends: with bytes unread the kernel resets the connection, and the client may lose the
+/// answer that says why (RFC 9112, 9.6).
+async fn discard<S: AsyncRead + Unpin>(stream: &mut S) -> io::Result<()> {
+    let mut room = [0; 4096];
+    let mut taken = 0;
+    while taken < MOST_DISCARDED {
+        match stream.read(&mut room).await? {
+            0 => break,
+            n => taken += n,
+        }
+    }
+    Ok(())
+}
+
+fn slow_head(limit: Duration) -> Problem {
+    Problem::new(
+        StatusCode::REQUEST_TIMEOUT,
+        "slow-head",
+        format!("The request head was not complete after {} s.", limit.as_secs()),
+    )
+    .field("head")
 }
 
 async fn serve_http2<S: AsyncRead + AsyncWrite + Unpin + 'static>(stream: Rewound<S>, site: &Rc<Site>) {

@@ -1,7 +1,10 @@
 //! Sockets: listeners, protocol choice, TLS, and how a connection reaches the routes.
 
 pub(crate) mod connection;
+mod extent;
+mod gate;
 mod head;
 pub(crate) mod listener;
+mod rules;
 mod service;
 pub(crate) mod tls;

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use headwater_hub::Format;
 use headwater_log::Selection;
 use http::response::Parts;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body::{Body, Frame};
 use hyper::body::Incoming;
 use tower_service::Service;
@@ -89,6 +89,13 @@ pub(super) async fn respond(site: &Rc<Site>, request: Request<Incoming>) -> Repl
     reply
 }
 
+/// Answers what is no request.
+pub(super) fn refuse(site: &Site, problem: Problem) -> Response<axum::body::Body> {
+    let mut response = problem.into_response();
+    site.complete(response.status(), response.headers_mut(), None);
+    response
+}
+
 async fn subscribe(site: &Rc<Site>, parts: &http::request::Parts) -> Result<Reply, Problem> {
     let hub = &site.hub;
     let subscribe = Subscribe::parse(parts)?;
@@ -160,6 +167,10 @@ impl Site {
             Reply::Whole(response) => (response.status(), response.headers_mut()),
             Reply::Stream(stream) => (stream.parts.status, &mut stream.parts.headers),
         };
+        self.complete(status, map, visitor);
+    }
+
+    fn complete(&self, status: StatusCode, map: &mut HeaderMap, visitor: Option<&Visitor>) {
         headers::complete(map, visitor, self.tls.is_some());
         if status.is_client_error() {
             self.counters.refused.add(1);
