@@ -23,6 +23,9 @@ pub(crate) enum Command {
     /// Look at the configuration without starting a hub
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Work on a log while no hub uses it
+    #[command(subcommand)]
+    Log(LogCommand),
 }
 
 /// What to do with the configuration.
@@ -32,6 +35,17 @@ pub(crate) enum ConfigCommand {
     Check(Options),
     /// Print every key with its value, default, unit and meaning, as a file that can be used
     Print(Options),
+}
+
+/// What to do with a log.
+#[derive(Debug, Subcommand)]
+pub(crate) enum LogCommand {
+    /// Give a restored or copied log another epoch, so that ids from before are told from its own
+    NewEpoch {
+        /// Folder of the log
+        #[arg(long, value_name = "FOLDER")]
+        data: PathBuf,
+    },
 }
 
 /// Where the configuration comes from.

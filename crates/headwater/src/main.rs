@@ -1,10 +1,12 @@
 //! The `headwater` command: a thin line from arguments to the server and its configuration.
 //!
-//! Exit codes: 0 when all went well, 1 when the hub could not start or failed while running, 2 when the arguments or
+//! Exit codes: 0 when all went well, 1 when the hub could not start or failed while running, or a log could
+//! not be worked on, 2 when the arguments or
 //! the configuration cannot be used. What went wrong is one sentence on standard error.
 
 mod command;
 mod greeting;
+mod log;
 mod logging;
 mod serve;
 mod signals;
@@ -15,7 +17,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use headwater_server::config::{self, ConfigError};
 
-use crate::command::{Command, ConfigCommand, Headwater};
+use crate::command::{Command, ConfigCommand, Headwater, LogCommand};
 
 /// The system's allocator keeps the memory of readers that have left: after 10,000 sessions of 20 topics each had gone,
 /// 49 of 49 MB stayed with it and 2 of 35 MB with this one. Its settings stand in `.cargo/config.toml`.
@@ -72,6 +74,7 @@ fn run(command: Command) -> Result<(), Failure> {
             print(&resolved.print());
             Ok(())
         }
+        Command::Log(LogCommand::NewEpoch { data }) => log::new_epoch(&data),
     }
 }
 

@@ -9,9 +9,12 @@ use support::{headwater, run};
 #[test]
 fn help_says_what_there_is() {
     let folder = tempfile::tempdir().unwrap();
-    for (name, args) in
-        [("help", &["--help"][..]), ("help_serve", &["serve", "--help"]), ("help_config", &["config", "--help"])]
-    {
+    for (name, args) in [
+        ("help", &["--help"][..]),
+        ("help_serve", &["serve", "--help"]),
+        ("help_config", &["config", "--help"]),
+        ("help_log", &["log", "--help"]),
+    ] {
         let (code, stdout, stderr) = run(headwater(folder.path()).args(args));
         assert_eq!((code, stderr.as_str()), (Some(0), ""));
         insta::assert_snapshot!(name, stdout);
@@ -78,4 +81,16 @@ fn what_cannot_be_used_is_one_line_and_exit_code_2() {
     assert_eq!(code, Some(2));
     assert!(stderr.contains("--listen"), "{stderr}");
     assert_eq!(run(&mut headwater(folder.path())).0, Some(2));
+}
+
+#[test]
+fn a_folder_without_a_log_gets_no_epoch_and_no_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let (code, stdout, stderr) = run(headwater(folder.path()).args(["log", "new-epoch", "--data", "mistyped"]));
+    assert_eq!((code, stdout.as_str()), (Some(1), ""));
+    assert_eq!(
+        stderr,
+        "headwater: failed to give the log another epoch: there is no log in mistyped; name the data folder of a hub\n"
+    );
+    assert!(!folder.path().join("mistyped").exists());
 }

@@ -28,7 +28,7 @@ mod position;
 mod topic;
 
 pub use class::{Class, Classes, Durability, Retention};
-pub use embedded::{Embedded, EmbeddedOptions, OpenError};
+pub use embedded::{Embedded, EmbeddedOptions, OpenError, RenewedEpoch, renew_epoch};
 pub use engine::{
     AppendDone, AppendError, Bounds, DeleteDone, Durable, DurableListener, Engine, Gap, Health, Page, ReadError,
     Reader, Receipt, TopicInfo, Usage,

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
@@ -173,6 +173,11 @@ impl Hub {
         }
         self.address = address_in(&first).unwrap_or_else(|| panic!("no address in its first line: {first}"));
         thread::spawn(collect(output, self.log.clone()));
+    }
+
+    /// Runs the binary with other arguments, until it ends.
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        Command::new(binary::headwater()).args(arguments).env_clear().current_dir(self.folder.path()).output().unwrap()
     }
 
     /// Rewrites its configuration file and sends SIGHUP.

@@ -100,7 +100,7 @@ impl Folder {
 
 impl Seal {
     pub(crate) fn of(manifest: &Manifest) -> Self {
-        Self { checksum: manifest.checksum(), epoch: manifest.epoch.get() }
+        Self { checksum: manifest.checksum(), epoch: manifest.origin.get() }
     }
 }
 
@@ -108,11 +108,19 @@ pub(crate) fn storage(file: &Path, error: &io::Error) -> OpenError {
     OpenError::Storage { file: file.to_owned(), cause: error.to_string() }
 }
 
-/// A manifest with an epoch and a salt of its own; the keys of `RandomState` come from the system's random source.
+/// A manifest with an epoch and a salt of its own.
 fn new_manifest() -> Manifest {
-    let random = || RandomState::new().build_hasher().finish();
-    let epoch = Epoch::new((random() as u32).max(1)).expect("at least 1");
-    Manifest { epoch, salt: random(), reserved: 0, chains: Vec::new() }
+    let epoch = random_epoch();
+    Manifest { epoch, origin: epoch, salt: random(), reserved: 0, chains: Vec::new() }
+}
+
+pub(crate) fn random_epoch() -> Epoch {
+    Epoch::new((random() as u32).max(1)).expect("at least 1")
+}
+
+/// The keys of `RandomState` come from the system's random source.
+fn random() -> u64 {
+    RandomState::new().build_hasher().finish()
 }
 
 const LOCK: &str = "lock";

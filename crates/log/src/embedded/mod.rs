@@ -21,6 +21,7 @@ mod queue;
 mod reader;
 mod reading;
 mod recovery;
+mod renewal;
 mod resolve;
 mod retention;
 mod rewrite;
@@ -50,6 +51,7 @@ pub use options::{EmbeddedOptions, OpenError};
 use queue::{Queue, Request};
 use reader::LogReader;
 use recovery::Recovered;
+pub use renewal::{RenewedEpoch, renew_epoch};
 use shared::Shared;
 use writer::Writer;
 

@@ -2,11 +2,12 @@
 //!
 //! ```text
 //! 0   8 bytes  "HWLOG\0\0\n"
-//! 8   u32  version
-//! 12  u32  epoch
+//! 8   u32  version: 1, or 2 when the log has been given another epoch
+//! 12  u32  epoch the log was made with, which stands in its files
 //! 16  u64  salt of every checksum
 //! 24  u64  no position up to here is handed out again after a restart
 //! 32  u16  chains; then for each: u16 id, u32 length, text that says which class writes it
+//! …   u32  only in version 2: epoch of event ids
 //! …   u32  checksum over everything before
 //! ```
 
@@ -16,7 +17,10 @@ use crate::Epoch;
 /// What the manifest file says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Manifest {
+    /// Of event ids.
     pub(crate) epoch: Epoch,
+    /// Of every file: the epoch the log was made with, which another one for its ids does not change.
+    pub(crate) origin: Epoch,
     pub(crate) salt: u64,
     /// Positions up to here may have been used by events that are not on disk.
     pub(crate) reserved: u64,
@@ -33,16 +37,19 @@ pub(crate) enum ManifestFault {
 }
 
 const MAGIC: &[u8; 8] = b"HWLOG\0\0\n";
+/// The version that has an epoch for event ids.
+const RENEWED: u32 = 2;
 
 impl Manifest {
     pub(crate) fn checksum(&self) -> Checksum {
-        Checksum::new(self.epoch.get(), self.salt)
+        Checksum::new(self.origin.get(), self.salt)
     }
 
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = MAGIC.to_vec();
-        out.extend(VERSION.to_le_bytes());
-        out.extend(self.epoch.get().to_le_bytes());
+        let renewed = self.epoch != self.origin;
+        out.extend(if renewed { RENEWED } else { VERSION }.to_le_bytes());
+        out.extend(self.origin.get().to_le_bytes());
         out.extend(self.salt.to_le_bytes());
         out.extend(self.reserved.to_le_bytes());
         out.extend((self.chains.len() as u16).to_le_bytes());
@@ -50,6 +57,9 @@ impl Manifest {
             out.extend(id.to_le_bytes());
             out.extend((identity.len() as u32).to_le_bytes());
             out.extend(identity.as_bytes());
+        }
+        if renewed {
+            out.extend(self.epoch.get().to_le_bytes());
         }
         out.extend(self.checksum().of(&[&out]).to_le_bytes());
         out
@@ -60,16 +70,17 @@ impl Manifest {
         if input.take(8) != Some(MAGIC) {
             return Err(ManifestFault::Damaged);
         }
-        match input.u32() {
-            Some(VERSION) => {}
+        let renewed = match input.u32() {
+            Some(VERSION) => false,
+            Some(RENEWED) => true,
             Some(version) => return Err(ManifestFault::Version(version)),
             None => return Err(ManifestFault::Damaged),
-        }
-        Self::decode_rest(bytes, input).ok_or(ManifestFault::Damaged)
+        };
+        Self::decode_rest(bytes, input, renewed).ok_or(ManifestFault::Damaged)
     }
 
-    fn decode_rest(bytes: &[u8], mut input: Input<'_>) -> Option<Self> {
-        let epoch = Epoch::new(input.u32()?)?;
+    fn decode_rest(bytes: &[u8], mut input: Input<'_>, renewed: bool) -> Option<Self> {
+        let origin = Epoch::new(input.u32()?)?;
         let (salt, reserved) = (input.u64()?, input.u64()?);
         let mut chains = Vec::new();
         for _ in 0..input.u16()? {
@@ -77,7 +88,8 @@ impl Manifest {
             let length = input.u32()? as usize;
             chains.push((id, input.text(length)?.into()));
         }
-        let manifest = Self { epoch, salt, reserved, chains };
+        let epoch = if renewed { Epoch::new(input.u32()?)? } else { origin };
+        let manifest = Self { epoch, origin, salt, reserved, chains };
         let covered = bytes.len().checked_sub(4)?;
         let whole = input.0.len() == 4 && input.u32()? == manifest.checksum().of(&[&bytes[..covered]]);
         whole.then_some(manifest)
@@ -88,25 +100,35 @@ impl Manifest {
 mod tests {
     use super::*;
 
+    fn manifest(epoch: u32, origin: u32) -> Manifest {
+        let chains = vec![(0, "disk".into()), (3, "disk\na/**".into())];
+        let [epoch, origin] = [epoch, origin].map(|value| Epoch::new(value).expect("not zero"));
+        Manifest { epoch, origin, salt: 5, reserved: 77, chains }
+    }
+
     #[test]
     fn manifests_round_trip_and_notice_damage() {
-        let epoch = Epoch::new(0xabcd).expect("not zero");
-        let chains = vec![(0, "disk".into()), (3, "disk\na/**".into())];
-        let manifest = Manifest { epoch, salt: 5, reserved: 77, chains };
-        let mut bytes = manifest.encode();
-        assert_eq!(Manifest::decode(&bytes), Ok(manifest));
-        for at in 0..bytes.len() {
-            assert!(Manifest::decode(&bytes[..at]).is_err(), "cut at {at}");
-            bytes[at] ^= 1;
-            assert!(Manifest::decode(&bytes).is_err(), "flipped at {at}");
-            bytes[at] ^= 1;
+        for manifest in [manifest(0xabcd, 0xabcd), manifest(7, 0xabcd)] {
+            let mut bytes = manifest.encode();
+            assert_eq!(Manifest::decode(&bytes), Ok(manifest));
+            for at in 0..bytes.len() {
+                assert!(Manifest::decode(&bytes[..at]).is_err(), "cut at {at}");
+                bytes[at] ^= 1;
+                assert!(Manifest::decode(&bytes).is_err(), "flipped at {at}");
+                bytes[at] ^= 1;
+            }
         }
     }
 
     #[test]
+    fn a_log_with_its_first_epoch_is_one_of_version_1() {
+        assert_eq!(manifest(9, 9).encode()[8], 1);
+        assert_eq!(manifest(8, 9).encode()[8], 2);
+    }
+
+    #[test]
     fn a_later_version_is_named() {
-        let manifest = Manifest { epoch: Epoch::new(1).expect("not zero"), salt: 5, reserved: 0, chains: vec![] };
-        let mut bytes = manifest.encode();
+        let mut bytes = manifest(1, 1).encode();
         bytes[8] = 9;
         assert_eq!(Manifest::decode(&bytes), Err(ManifestFault::Version(9)));
     }

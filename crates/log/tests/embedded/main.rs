@@ -8,6 +8,7 @@ mod basics;
 mod common;
 mod fixture;
 mod full;
+mod renewal;
 mod retention;
 mod segments;
 mod torn;
