@@ -3,20 +3,27 @@
 //! A target takes any bytes, and panics when a promise is broken. [`TARGETS`] names them all; the test below runs each
 //! over its stored corpus.
 
+pub mod config;
 pub mod decoder;
 pub mod names;
+mod problem;
+pub mod publish;
 pub mod roundtrip;
 pub mod segments;
+pub mod subscription;
 
 /// A target: panics when its promise does not hold for these bytes.
 pub type Check = fn(&[u8]);
 
 /// Every target, by the name it has in `fuzz_targets/` and in `corpus/`.
-pub const TARGETS: [(&str, Check); 4] = [
+pub const TARGETS: [(&str, Check); 7] = [
+    ("config", config::check),
     ("decoder", decoder::check),
     ("names", names::check),
+    ("publish", publish::check),
     ("roundtrip", roundtrip::check),
     ("segments", segments::check),
+    ("subscription", subscription::check),
 ];
 
 /// What a target does without a fuzzer: it reads the files it is given as arguments.

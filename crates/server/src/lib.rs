@@ -13,6 +13,9 @@ mod api;
 pub mod config;
 mod edge;
 mod flow;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod hub;
 mod observe;
 mod server;

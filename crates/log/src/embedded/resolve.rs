@@ -190,3 +190,84 @@ enum Standing {
     /// Another topic or key.
     Other,
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::disk::Disk;
+    use crate::disk::sim::SimDisk;
+    use crate::embedded::idempotency::Keys;
+    use crate::format::manifest::Manifest;
+    use crate::{Embedded, EmbeddedOptions, Engine, Epoch, Pattern, Selection};
+
+    /// Two keys that have one hash in the topic `t` of a log with the salt 0, found by search.
+    const TWINS: [&str; 2] = ["DvnFIsY0H2M", "AkQY9Ss00NK"];
+
+    /// A log with the salt 0, as no log of its own accord has.
+    fn open(disk: &SimDisk) -> Arc<Embedded> {
+        let (folder, epoch) = (Path::new("/log"), Epoch::new(1).expect("not zero"));
+        if disk.files().is_empty() {
+            let manifest = Manifest { epoch, origin: epoch, salt: 0, reserved: 0, chains: Vec::new() }.encode();
+            disk.create_dir(folder).expect("a folder");
+            let file = disk.create(&folder.join("manifest")).expect("a file");
+            file.write_all_at(&manifest, 0).and_then(|()| file.sync()).expect("a sound disk");
+            disk.sync_dir(folder).expect("a sound disk");
+        }
+        let options = EmbeddedOptions { disk: Arc::new(disk.clone()), ..EmbeddedOptions::new(folder) };
+        Embedded::open(options).expect("a good log")
+    }
+
+    /// Appends an event for each key; its number, or that of the event it is a duplicate of.
+    fn append(log: &Embedded, keys: &[&str]) -> Vec<Result<u64, u64>> {
+        let event = |key: &&str| NewEvent {
+            topic: Topic::new("t").expect("a topic"),
+            event_type: None,
+            key: None,
+            idempotency_key: Some((*key).into()),
+            data: (*key).into(),
+            end: None,
+        };
+        let (told, outcome) = mpsc::channel();
+        log.append(keys.iter().map(event).collect(), Box::new(move |result| drop(told.send(result))));
+        let receipts = outcome.recv_timeout(Duration::from_secs(20)).expect("an answer").expect("a sound disk");
+        receipts.iter().map(|receipt| if receipt.duplicate { Err(receipt.seq) } else { Ok(receipt.seq) }).collect()
+    }
+
+    fn data(log: &Embedded) -> Vec<String> {
+        let page = log.reader(Arc::new(Selection::new(Pattern::new("t"))), 0).next_page(100, 1 << 20);
+        page.expect("a sound disk").events.iter().map(|event| event.data.to_string()).collect()
+    }
+
+    // IDG-06: a hash is a hint, the stored key decides.
+    #[test]
+    fn keys_with_one_hash_are_two_keys() {
+        let keys = Keys::new(0, Duration::ZERO);
+        assert_eq!(keys.hash("t", TWINS[0]), keys.hash("t", TWINS[1]));
+        let [one, other] = TWINS;
+
+        // One after the other.
+        let disk = SimDisk::new(1);
+        let log = open(&disk);
+        assert_eq!(append(&log, &[one]), [Ok(1)]);
+        assert_eq!(append(&log, &[other]), [Ok(2)]);
+        assert_eq!(append(&log, &[other, one, other]), [Err(2), Err(1), Err(2)]);
+        assert_eq!(data(&log), TWINS);
+        // In one batch.
+        let batch = open(&SimDisk::new(1));
+        assert_eq!(append(&batch, &[one, other, one, other]), [Ok(1), Ok(2), Err(1), Err(2)]);
+        assert_eq!(data(&batch), TWINS);
+        // With a restart in between.
+        let disk = SimDisk::new(1);
+        let log = open(&disk);
+        assert_eq!(append(&log, &[one]), [Ok(1)]);
+        log.close();
+        drop(log);
+        let log = open(&disk);
+        assert!(matches!(append(&log, &[other, one])[..], [Ok(_), Err(1)]));
+        assert_eq!(data(&log), TWINS);
+    }
+}

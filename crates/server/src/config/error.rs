@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 /// A configuration that cannot be used. Its text is one sentence with the place and the fix.
 #[derive(Debug, thiserror::Error)]
-#[error("{place}: {problem}")]
+#[error("{}", one_line(&format!("{place}: {problem}")))]
 pub struct ConfigError {
     place: Place,
     #[source]
@@ -108,6 +108,18 @@ impl fmt::Display for Place {
             Self::Default => f.write_str("default"),
         }
     }
+}
+
+/// What was written is repeated, and TOML can write line ends and more into a name or a value.
+fn one_line(sentence: &str) -> String {
+    let mut line = String::with_capacity(sentence.len());
+    for c in sentence.chars() {
+        match c.is_control() {
+            true => line.extend(c.escape_default()),
+            false => line.push(c),
+        }
+    }
+    line
 }
 
 fn fix(suggestion: &Option<String>) -> String {

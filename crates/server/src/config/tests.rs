@@ -448,3 +448,9 @@ const REFUSED: &[(&str, &str)] = &[
     ("a body larger than the queue", "limits = { body = \"128MiB\" }"),
     ("no data", "data = \"\""),
 ];
+
+#[test]
+fn a_refusal_stays_one_line_whatever_it_repeats() {
+    let error = load_str("\"new\\nline\\u001b[31m\" = 1").unwrap_err().to_string();
+    assert!(error.contains("`new\\nline\\u{1b}[31m` is not a key"), "{error}");
+}
