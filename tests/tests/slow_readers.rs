@@ -88,6 +88,30 @@ fn t13_stalled_readers_cost_nothing_but_their_own_stream() {
     expect(&mut back, count..20 + events);
 }
 
+// RLB-08, T13: the limit holds by itself, whatever else would make the hub look at a session.
+#[test]
+fn t13_a_stall_is_noticed_long_before_the_next_heartbeat() {
+    let hub = Hub::builder().config("heartbeat = \"1h\"\nmax_age = 0\n[limits]\nstall_timeout = \"1s\"").start();
+    let address = hub.address();
+    let mut healthy = subscribe(address, "?topic=a", &[]);
+    let stalled = subscribe(address, "?topic=a", &[]);
+    let slow = subscribe(address, "?topic=a", &[]);
+    let reader = thread::spawn(move || {
+        let mut slow = slow;
+        expect(&mut slow, 0..40);
+        slow
+    });
+    publish(address, 0..40, 50_000);
+    expect(&mut healthy, 0..40);
+    let _slow = reader.join().unwrap();
+    Figures::until(address, "the stalled one to be evicted", |figures| figures.closed("stalled") == 1.0);
+    assert_eq!(Figures::of(address).sessions(), 2.0);
+    drop(stalled);
+    // Nobody else was taken for stalled, and deadlines go on.
+    publish(address, 40..41, 10);
+    expect(&mut healthy, 40..41);
+}
+
 // EVR-05, BSG-09, RLB-08, guarantee 4: into the log and back to life, with nothing missing and nothing twice
 #[test]
 fn evr_05_a_reader_that_fell_off_the_tail_catches_up_and_is_live_again() {

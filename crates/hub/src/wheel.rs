@@ -1,7 +1,8 @@
 //! One timer wheel for all deadlines of a shard.
 //!
-//! Every session has exactly one entry. A deadline that turns out to be early (the session was busy
-//! meanwhile) is simply put back, so sending never touches the wheel.
+//! Every session has one entry that counts. A deadline that turns out to be early (the session was busy
+//! meanwhile) is simply put back, so sending never touches the wheel; one that has to come sooner gets another entry,
+//! and the session knows which of them counts.
 
 /// Names a session in the wheel: its slot and the generation of the slot, so that an entry of a
 /// session that has left is recognised.

@@ -187,6 +187,7 @@ impl State {
                 }
             }
         }
+        let was_blocked = entry.blocked_ms.is_some();
         entry.blocked_ms = match sent == bytes.len() {
             true => None,
             false if sent > 0 => Some(now),
@@ -195,6 +196,9 @@ impl State {
         if sent > 0 {
             entry.sent_ms = now;
             self.counters.bytes_out.add(sent as u64);
+        }
+        if sent < bytes.len() && !was_blocked {
+            self.expect_stall(slot);
         }
         Some(sent)
     }

@@ -81,6 +81,8 @@ pub(crate) struct Entry {
     pub(crate) heartbeat_ms: u32,
     /// Age at which it is ended; 0: never.
     pub(crate) max_age_ms: u64,
+    /// When its next deadline comes. An entry of the wheel that comes before was overtaken by an earlier one.
+    pub(crate) due_ms: u64,
 }
 
 /// The table.

@@ -152,7 +152,7 @@ impl State {
         }
         let heartbeat = settings.heartbeat.as_millis() as f64;
         let max_age = settings.max_age.as_millis() as f64;
-        let entry = Entry {
+        let mut entry = Entry {
             session,
             driver,
             format,
@@ -166,11 +166,13 @@ impl State {
             // Spread, so that sessions fed by the same event do not all beat in the same moment.
             heartbeat_ms: (heartbeat * (0.8 + 0.2 * self.random.f64())) as u32,
             max_age_ms: (max_age * (0.9 + 0.2 * self.random.f64())) as u64,
+            due_ms: 0,
         };
         let oldest = if entry.max_age_ms > 0 { entry.max_age_ms } else { u64::MAX };
-        let first = now.saturating_add(oldest.min(u64::from(entry.heartbeat_ms)));
+        entry.due_ms = now.saturating_add(oldest.min(u64::from(entry.heartbeat_ms)));
+        let due = entry.due_ms;
         let ticket = self.sessions.insert(entry);
-        self.wheel.schedule(first, ticket);
+        self.wheel.schedule(due, ticket);
         self.counters.opened.add(1);
         if let Some(log) = self.sessions.find(ticket).and_then(|entry| entry.log.as_mut()) {
             log.want();

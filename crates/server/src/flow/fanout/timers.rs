@@ -20,7 +20,7 @@ impl State {
     fn on_deadline(&mut self, ticket: Ticket, now: u64) {
         let stall_ms = self.hub.settings().limits.stall_timeout.as_millis() as u64;
         let head = self.head;
-        let Some(entry) = self.sessions.find(ticket) else { return };
+        let Some(entry) = self.sessions.find(ticket).filter(|entry| now >= entry.due_ms) else { return };
         if entry.blocked_ms.is_some_and(|since| now >= since + stall_ms) {
             return self.close(ticket.slot, CloseCause::Stalled);
         }
@@ -49,7 +49,21 @@ impl State {
             age if age > 0 && entry.closing.is_none() => entry.opened_ms + age,
             _ => u64::MAX,
         };
-        self.wheel.schedule(beat.min(stalled).min(aged), ticket);
+        entry.due_ms = beat.min(stalled).min(aged);
+        self.wheel.schedule(entry.due_ms, ticket);
+    }
+
+    /// Lets a session whose reader has just stopped taking anything have its deadline when it has stalled, if that comes
+    /// before the one it has. At most one more entry of the wheel per stall time, as no later one is made before.
+    pub(crate) fn expect_stall(&mut self, slot: u32) {
+        let stall_ms = self.hub.settings().limits.stall_timeout.as_millis() as u64;
+        let Some(ticket) = self.sessions.ticket(slot) else { return };
+        let Some(entry) = self.sessions.find(ticket) else { return };
+        let Some(stalled) = entry.blocked_ms.map(|since| since + stall_ms) else { return };
+        if stalled < entry.due_ms {
+            entry.due_ms = stalled;
+            self.wheel.schedule(stalled, ticket);
+        }
     }
 
     /// Lets a session go on: writes to its socket, or wakes whoever pulls.
