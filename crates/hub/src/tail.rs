@@ -5,7 +5,13 @@
 //! whose cursor is before the floor reads the log instead.
 
 use std::collections::{HashMap, VecDeque};
+#[cfg(not(feature = "model"))]
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+#[cfg(feature = "model")]
+use {
+    shuttle::sync::{RwLock, RwLockReadGuard},
+    std::sync::{Arc, PoisonError},
+};
 
 use bytes::Bytes;
 use headwater_log::{Durable, Selection, StoredEvent, Topic};

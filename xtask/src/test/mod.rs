@@ -97,6 +97,7 @@ pub(crate) fn run(workspace: &Workspace, request: &Request) -> ExitCode {
         }
     }
     if request.wants(Runner::Workspaces) {
+        parts.push(rust::test_models(workspace, request));
         parts.extend(rust::test_other_workspaces(workspace, request));
     }
     // Without a hub these could only fail one by one for the reason that is already counted.

@@ -26,6 +26,13 @@ pub(crate) fn test_workspace(workspace: &Workspace, request: &Request) -> Part {
     run("rust", workspace, command, request)
 }
 
+/// The models of concurrent parts: their own build, as they swap the locks for a checker's.
+pub(crate) fn test_models(workspace: &Workspace, request: &Request) -> Part {
+    let mut command = workspace.cargo(".");
+    command.args(["test", "--package", "headwater-hub", "--features", "model", "--test", "interleavings"]);
+    run("models", workspace, command, request)
+}
+
 /// Every test of the workspaces beside it.
 pub(crate) fn test_other_workspaces(workspace: &Workspace, request: &Request) -> Vec<Part> {
     let test = |folder: &&str| {
