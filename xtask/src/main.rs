@@ -9,6 +9,7 @@ mod bench;
 mod docs;
 mod fuzz;
 mod process;
+mod sanitize;
 mod tally;
 mod test;
 mod tools;
@@ -28,6 +29,7 @@ usage: cargo xtask <command>
   docs                          build the book and the API documentation, warnings denied
   deny                          check dependencies against deny.toml
   fuzz [SECONDS]                run every fuzz target for so long (default 60)
+  sanitize                      run the tests of delivery with the address sanitizer in the hub
   setup                         install the tools the tests need, and nothing else
 ";
 
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
             Ok(seconds) => fuzz::run(&workspace, seconds),
             Err(_) => Err(Failure::new("read the arguments", format!("`{seconds}` is not a number of seconds"))),
         },
+        ["sanitize"] => sanitize::run(&workspace),
         ["setup"] => tools::debian::install_missing().and_then(|()| test::node::install(&workspace)),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");

@@ -21,6 +21,7 @@ use crate::command::{Command, ConfigCommand, Headwater, LogCommand};
 
 /// The system's allocator keeps the memory of readers that have left: after 10,000 sessions of 20 topics each had gone,
 /// 49 of 49 MB stayed with it and 2 of 35 MB with this one. Its settings stand in `.cargo/config.toml`.
+#[cfg(feature = "jemalloc")]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 

@@ -1,5 +1,7 @@
 //! A stretch of frames: what one send carries, with the places where it may be cut.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 /// Encoded events of one selection in log order.
@@ -8,7 +10,7 @@ pub struct Run {
     /// The frames, one after another.
     pub bytes: Bytes,
     /// For each frame its sequence number and where it ends in `bytes`.
-    pub ends: Box<[(u64, u32)]>,
+    pub ends: Arc<[(u64, u32)]>,
     /// Every selected event up to here is in the run or was before it.
     pub upto: u64,
 }
@@ -56,7 +58,7 @@ mod tests {
 
     #[test]
     fn marks_fall_on_frame_ends_and_inside_frames() {
-        let run = Run { bytes: Bytes::from_static(b"aaabbbb"), ends: Box::new([(5, 3), (9, 7)]), upto: 12 };
+        let run = Run { bytes: Bytes::from_static(b"aaabbbb"), ends: Arc::new([(5, 3), (9, 7)]), upto: 12 };
         assert_eq!(run.mark(0), Mark { whole: None, partial: 0 });
         assert_eq!(run.mark(2), Mark { whole: None, partial: 2 });
         assert_eq!(run.mark(3), Mark { whole: Some(5), partial: 0 });

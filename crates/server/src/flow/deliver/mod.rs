@@ -12,4 +12,4 @@ pub(crate) mod start;
 mod step;
 
 pub(crate) use catch_up::{LogRead, PageRead};
-pub(crate) use step::Step;
+pub(crate) use step::{Gathered, Step};

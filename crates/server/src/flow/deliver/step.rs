@@ -1,6 +1,9 @@
 //! What a session receives next.
 
-use headwater_hub::{GapReason, Gather, Place, Run};
+use std::sync::Arc;
+
+use headwater_hub::{Format, GapReason, Gather, Group, Place, Run};
+use headwater_log::Selection;
 
 use crate::flow::fanout::{CloseCause, State};
 use crate::hub::RUN_BYTES;
@@ -26,6 +29,22 @@ pub(crate) enum Step {
     Wait,
     /// The stream is over.
     End(CloseCause),
+}
+
+/// A run that was gathered, for the next session that is in the same place: after an interruption there are many.
+pub(crate) struct Gathered {
+    selection: Arc<Selection>,
+    format: Format,
+    after: u64,
+    head: u64,
+    run: Run,
+}
+
+impl Gathered {
+    fn is_for(&self, group: &Group, after: u64, head: u64) -> bool {
+        (self.after, self.head, self.format) == (after, head, group.format)
+            && Arc::ptr_eq(&self.selection, &group.selection)
+    }
 }
 
 impl State {
@@ -60,7 +79,17 @@ impl State {
             let (after, partial) = (entry.session.cursor(head), entry.session.partial());
             let group = entry.session.group;
             let Some(group) = self.fanout.group(group) else { return Step::End(CloseCause::Error) };
+            if let Some(last) = &self.last_gathered
+                && last.is_for(group, after, head)
+            {
+                return Step::Tail(last.run.clone());
+            }
             match self.hub.tail.gather(&group.selection, group.format, after, head, RUN_BYTES) {
+                Gather::Run(run) if partial == 0 => {
+                    let (selection, format) = (group.selection.clone(), group.format);
+                    self.last_gathered = Some(Gathered { selection, format, after, head, run: run.clone() });
+                    return Step::Tail(run);
+                }
                 Gather::Run(run) => return Step::Tail(run),
                 // A frame that was begun is finished first, even if its event was deleted meanwhile.
                 Gather::Fallen if partial > 0 => match self.hub.tail.started(&group.selection, group.format, after) {

@@ -17,6 +17,7 @@ use tokio::io::unix::AsyncFd;
 use super::pass::Round;
 use super::sessions::{CloseCause, Driver, Entry, Opening, SessionTable};
 use super::{Message, ShardHandle};
+use crate::flow::deliver::Gathered;
 use crate::hub::Hub;
 use crate::observe::Counters;
 
@@ -46,6 +47,8 @@ pub(crate) struct State {
     pub(crate) reads: usize,
     /// Sessions that wait for their turn to read the log.
     pub(crate) waiting_reads: VecDeque<Ticket>,
+    /// The newest run that was gathered for one session.
+    pub(crate) last_gathered: Option<Gathered>,
     /// What is left of the pass under way.
     pub(crate) rounds: VecDeque<Round>,
     /// Sessions left in the middle of much data, so that others get their turn.
@@ -75,6 +78,7 @@ impl Shard {
             epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
             reads: 0,
             waiting_reads: VecDeque::new(),
+            last_gathered: None,
             rounds: VecDeque::new(),
             unfinished: VecDeque::new(),
             ahead: Vec::new(),
