@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use clap::{Arg, ArgMatches, Args, FromArgMatches, Parser, Subcommand};
 use headwater_server::config::{Key, Sources, Takes, keys};
 
+use crate::bench::{self, BenchCommand};
+
 /// A hub for Server-Sent Events with a durable log.
 #[derive(Debug, Parser)]
 #[command(version, after_help = EXAMPLES)]
@@ -26,6 +28,9 @@ pub(crate) enum Command {
     /// Work on a log while no hub uses it
     #[command(subcommand)]
     Log(LogCommand),
+    /// Measure a hub under load, and check that every reader gets every event
+    #[command(subcommand, after_help = bench::EXAMPLES)]
+    Bench(Box<BenchCommand>),
 }
 
 /// What to do with the configuration.

@@ -1,9 +1,10 @@
 //! The `headwater` command: a thin line from arguments to the server and its configuration.
 //!
-//! Exit codes: 0 when all went well, 1 when the hub could not start or failed while running, or a log could
-//! not be worked on, 2 when the arguments or
-//! the configuration cannot be used. What went wrong is one sentence on standard error.
+//! Exit codes: 0 when all went well, 1 when the hub could not start or failed while running, a log could not be worked on,
+//! or a benchmark found a hub at fault, 2 when the arguments or the configuration cannot be used. What went wrong is one
+//! sentence on standard error.
 
+mod bench;
 mod command;
 mod greeting;
 mod log;
@@ -40,6 +41,8 @@ fn main() -> ExitCode {
 enum Failure {
     /// The configuration cannot be used.
     Config(ConfigError),
+    /// The arguments cannot be used.
+    Arguments(String),
     /// The hub did not start or did not go on.
     Run(String),
 }
@@ -48,7 +51,7 @@ impl Failure {
     fn code(&self) -> u8 {
         match self {
             Self::Run(_) => 1,
-            Self::Config(_) => 2,
+            Self::Config(_) | Self::Arguments(_) => 2,
         }
     }
 }
@@ -57,7 +60,7 @@ impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Config(error) => error.fmt(f),
-            Self::Run(sentence) => f.write_str(sentence),
+            Self::Arguments(sentence) | Self::Run(sentence) => f.write_str(sentence),
         }
     }
 }
@@ -70,6 +73,7 @@ fn run(command: Command) -> Result<(), Failure> {
             print(&format!("The configuration is good ({}).\n", resolved.origins()));
             Ok(())
         }
+        Command::Bench(command) => bench::run(*command),
         Command::Config(ConfigCommand::Print(options)) => {
             let resolved = config::resolve(&options.sources()).map_err(Failure::Config)?;
             print(&resolved.print());

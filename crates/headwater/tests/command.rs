@@ -14,6 +14,8 @@ fn help_says_what_there_is() {
         ("help_serve", &["serve", "--help"]),
         ("help_config", &["config", "--help"]),
         ("help_log", &["log", "--help"]),
+        ("help_bench", &["bench", "--help"]),
+        ("help_bench_fanout", &["bench", "fanout", "--help"]),
     ] {
         let (code, stdout, stderr) = run(headwater(folder.path()).args(args));
         assert_eq!((code, stderr.as_str()), (Some(0), ""));

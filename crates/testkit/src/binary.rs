@@ -7,7 +7,7 @@ use std::path::PathBuf;
 ///
 /// # Panics
 /// When there is none, with the command that builds it.
-pub(crate) fn headwater() -> PathBuf {
+pub fn headwater() -> PathBuf {
     if let Some(named) = env::var_os("HEADWATER_BIN") {
         let named = PathBuf::from(named);
         assert!(named.is_file(), "HEADWATER_BIN names {}, which is no file", named.display());

@@ -40,6 +40,7 @@ mod sse;
 mod wait;
 
 pub use answer::{Answer, Head};
+pub use binary::headwater;
 pub use black_hole::BlackHole;
 pub use body::Source;
 pub use buffering::batching_hop;
