@@ -1,8 +1,10 @@
 //! The benchmarks: every folder of `bench/` is a package of its own with one way to run it.
 
 use std::fs;
+use std::process::Command;
 
 use crate::process::{self, Failure};
+use crate::tools::{cargo, debian};
 use crate::workspace::Workspace;
 
 /// Runs all benchmarks, or those of one folder, against an optimised hub.
@@ -18,12 +20,27 @@ pub(crate) fn run(workspace: &Workspace, only: Option<&str>) -> Result<(), Failu
         let criterion = workspace.root.join(&path).join("benches").is_dir();
         let verb: &[&str] = if criterion { &["bench"] } else { &["run", "--release"] };
         println!("\n== {path}");
-        process::run(
-            workspace.cargo(&path).args(verb).env("HEADWATER_BIN", workspace.target.join("release/headwater")),
-        )?;
+        let mut bench = workspace.cargo(&path);
+        bench.args(verb).env("HEADWATER_BIN", workspace.target.join("release/headwater"));
+        if folder == "peers" {
+            install_peers(workspace, &mut bench);
+        }
+        process::run(&mut bench)?;
     }
     println!("\nwhat was measured before, and on which machine, is in bench/RESULTS.md");
     Ok(())
+}
+
+/// Installs what the hub is compared with. What cannot be had here is missing in the results, and said to be.
+fn install_peers(workspace: &Workspace, bench: &mut Command) {
+    if let Err(failure) = debian::install_missing(debian::PEERS) {
+        println!("{failure}");
+    }
+    let (tool, program) = cargo::DURABLE_STREAMS;
+    match tool.optimised(workspace, program) {
+        Ok(program) => drop(bench.env("DURABLE_STREAMS_BIN", program)),
+        Err(failure) => println!("{failure}"),
+    }
 }
 
 fn packages(workspace: &Workspace) -> Result<Vec<String>, Failure> {

@@ -51,7 +51,9 @@ fn main() -> ExitCode {
             Err(_) => Err(Failure::new("read the arguments", format!("`{seconds}` is not a number of seconds"))),
         },
         ["sanitize"] => sanitize::run(&workspace),
-        ["setup"] => tools::debian::install_missing().and_then(|()| test::node::install(&workspace)),
+        ["setup"] => {
+            tools::debian::install_missing(tools::debian::FOR_TESTS).and_then(|()| test::node::install(&workspace))
+        }
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
             Ok(())

@@ -80,7 +80,7 @@ impl Runner {
 /// Sets up what is missing, runs what was asked for and counts.
 pub(crate) fn run(workspace: &Workspace, request: &Request) -> ExitCode {
     let mut parts = Vec::new();
-    if let Err(failure) = debian::install_missing() {
+    if let Err(failure) = debian::install_missing(debian::FOR_TESTS) {
         eprintln!("{failure}");
         let mut part = Part::new("set-up");
         part.fail(failure.to_string());

@@ -1,4 +1,4 @@
-//! Programs from Debian packages that the whole-system tests drive the hub with.
+//! Programs from Debian packages that the whole-system tests drive the hub with, and those it is compared with.
 
 use std::env;
 use std::path::PathBuf;
@@ -6,8 +6,11 @@ use std::process::{Command, Stdio};
 
 use crate::process::{self, Failure};
 
-/// Program, package, and what needs it.
-const NEEDED: &[(&str, &str, &str)] = &[
+/// Program, on the search path or with its whole path; package; what needs it.
+type Needed = (&'static str, &'static str, &'static str);
+
+/// What the tests need.
+pub(crate) const FOR_TESTS: &[Needed] = &[
     ("bash", "bash", "the samples of the book"),
     ("curl", "curl", "the samples of the book and the endpoint tests"),
     ("chromium", "chromium", "the browser tests"),
@@ -18,6 +21,13 @@ const NEEDED: &[(&str, &str, &str)] = &[
     ("faketime", "faketime", "the clock tests"),
     ("nft", "nftables", "the tests of peers that vanish"),
     ("ip", "iproute2", "the tests of peers that vanish"),
+];
+
+/// What the benchmark of peers measures.
+pub(crate) const PEERS: &[Needed] = &[
+    ("nginx", "nginx", "the benchmark of peers"),
+    ("/usr/lib/nginx/modules/ngx_nchan_module.so", "libnginx-mod-nchan", "the benchmark of peers"),
+    ("pushpin", "pushpin", "the benchmark of peers"),
 ];
 
 /// As root, with no service started by the packages: the tests start their own on free ports.
@@ -36,8 +46,8 @@ apt-get install -q -y --no-install-recommends "$@"
 "#;
 
 /// Installs the packages whose programs are not there yet, where this user may.
-pub(crate) fn install_missing() -> Result<(), Failure> {
-    let missing = missing();
+pub(crate) fn install_missing(needed: &[Needed]) -> Result<(), Failure> {
+    let missing = missing(needed);
     if missing.is_empty() {
         return Ok(());
     }
@@ -46,7 +56,7 @@ pub(crate) fn install_missing() -> Result<(), Failure> {
     let mut install = as_root().ok_or_else(|| refusal(&missing, "neither root nor sudo without a password"))?;
     install.args(["sh", "-c", INSTALL, "install"]).args(&packages);
     process::run(&mut install).map_err(|failure| refusal(&missing, &failure.to_string()))?;
-    match self::missing().as_slice() {
+    match self::missing(needed).as_slice() {
         [] => Ok(()),
         left => Err(refusal(left, "the packages were installed, the programs are not there")),
     }
@@ -59,10 +69,10 @@ pub(crate) fn search_path() -> std::ffi::OsString {
     env::join_paths(folders).unwrap_or(path)
 }
 
-fn missing() -> Vec<(&'static str, &'static str, &'static str)> {
+fn missing(needed: &[Needed]) -> Vec<Needed> {
     let path = search_path();
     let found = |program: &str| env::split_paths(&path).any(|folder| folder.join(program).is_file());
-    NEEDED.iter().copied().filter(|(program, ..)| !found(program)).collect()
+    needed.iter().copied().filter(|(program, ..)| !found(program)).collect()
 }
 
 /// A command that runs its arguments as root, if this user may without being asked anything.
@@ -80,14 +90,11 @@ fn as_root() -> Option<Command> {
     Some(sudo)
 }
 
-fn refusal(missing: &[(&str, &str, &str)], why: &str) -> Failure {
+fn refusal(missing: &[Needed], why: &str) -> Failure {
     let programs: Vec<_> = missing.iter().map(|(program, _, user)| format!("{program} ({user})")).collect();
     let packages: Vec<_> = missing.iter().map(|(_, package, _)| *package).collect();
     Failure::new(
         format!("install {}", programs.join(", ")),
-        format!(
-            "{why}; run `apt-get install {}` as root, the tests that need them fail until then",
-            packages.join(" ")
-        ),
+        format!("{why}; run `apt-get install {}` as root, what needs them fails until then", packages.join(" ")),
     )
 }
