@@ -236,9 +236,14 @@ impl Crew {
 
 impl Drop for Crew {
     fn drop(&mut self) {
+        // Without orders a worker drops its connections and ends.
+        self.workers.iter_mut().for_each(|worker| worker.orders = None);
+        let patience = Instant::now() + PATIENCE_AT_END;
         for worker in &mut self.workers {
-            worker.orders = None;
-            // It may have ended by itself.
+            while matches!(worker.child.try_wait(), Ok(None)) && Instant::now() < patience {
+                thread::sleep(Duration::from_millis(5));
+            }
+            // Nearly always it has ended by itself.
             let _ = worker.child.kill();
             let _ = worker.child.wait();
         }
@@ -300,6 +305,8 @@ fn source(spec: &Spec, process: u16) -> Option<Ipv4Addr> {
 
 /// Readers that fit beside everything else on the customary address.
 const FEW: u64 = 2_000;
+/// How long workers may take to end.
+const PATIENCE_AT_END: Duration = Duration::from_secs(5);
 /// Longest wait for all readers to be connected.
 const CONNECTING: Duration = Duration::from_secs(60);
 /// Longest wait for an answer that needs no network.
