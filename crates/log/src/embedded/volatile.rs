@@ -164,6 +164,11 @@ fn meets_memory(classes: &Classes, pattern: &Pattern) -> bool {
 
 /// Whether one topic can match both patterns.
 fn meet(one: &str, other: &str) -> bool {
+    // No wildcard stands for the hub's own topics.
+    let (wild, reserved) = (|pattern: &str| pattern.starts_with('*'), |pattern: &str| pattern.starts_with('$'));
+    if wild(one) && reserved(other) || reserved(one) && wild(other) {
+        return false;
+    }
     let (mut one, mut other) = (one.split('/'), other.split('/'));
     loop {
         match (one.next(), other.next()) {
@@ -188,6 +193,9 @@ mod tests {
             ("a/*", "a", false),
             ("a/**", "a", true),
             ("**", "x", true),
+            ("**", "$hub/**", false),
+            ("*/stats", "$hub/*", false),
+            ("$hub/*", "$hub/**", true),
             ("a/*/c", "a/b/*", true),
         ] {
             assert_eq!(meet(one, other), expected, "{one} {other}");
