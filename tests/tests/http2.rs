@@ -5,9 +5,10 @@
 use std::fs::File;
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use headwater_testkit::peer::Connection;
-use headwater_testkit::{Figures, Http2, Hub, Request, Signal, until};
+use headwater_testkit::{Certificate, Figures, Frame, Frames, Http2, Hub, Process, Request, Signal, until};
 use tempfile::TempDir;
 
 fn publish(address: SocketAddr, topic: &str, data: &str) -> String {
@@ -174,4 +175,209 @@ fn t12_a_stream_that_is_not_read_waits_in_the_log() {
     let got: Vec<String> = stream.take(600).into_iter().map(|event| event.id).collect();
     assert_eq!(got, ids);
     assert!(Figures::of(address).get("headwater_catch_up_pages_total") > 0.0, "it never read the log");
+}
+
+/// Evicts soon, and does nothing else by itself.
+const SOON: &str = "heartbeat = \"1h\"\nmax_age = 0\n[limits]\nstall_timeout = \"1s\"";
+
+/// The data of a stream up to this text; what else comes on the connection goes to `others`.
+fn read_until(frames: &mut Frames, stream: u32, text: &str, others: &mut Vec<Frame>) {
+    let mut data = Vec::new();
+    while !String::from_utf8_lossy(&data).contains(text) {
+        let frame = frames.frame().expect("the connection is over");
+        if frame.kind == Frame::DATA && frame.stream == stream {
+            if !frame.payload.is_empty() {
+                let taken = frame.payload.len() as u32;
+                frames.open_window(0, taken);
+                frames.open_window(stream, taken);
+            }
+            data.extend_from_slice(&frame.payload);
+        } else if frame.kind != Frame::HEADERS {
+            others.push(frame);
+        }
+    }
+}
+
+// T12, RLB-07, RLB-11: a stream whose client opens no window is reset, and it alone.
+#[test]
+fn t12_a_stalled_stream_is_reset_and_its_neighbours_go_on() {
+    let hub = Hub::builder().config(SOON).start();
+    let address = hub.address();
+    let mut frames = Frames::connect(address, 0);
+    let never = frames.get("/v1/events?topic=a");
+    let healthy = frames.get("/v1/events?topic=a");
+    let no_longer = frames.get("/v1/events?topic=a");
+    frames.open_window(healthy, 60_000);
+    frames.open_window(no_longer, 30_000);
+    let mut others = Vec::new();
+    read_until(&mut frames, healthy, "id: ", &mut others);
+    let filler = "x".repeat(10_000);
+    for _ in 0..10 {
+        let id = publish(address, "a", &filler);
+        read_until(&mut frames, healthy, &format!("id: {id}"), &mut others);
+    }
+    let figures = Figures::until(address, "both to be evicted", |figures| figures.closed("stalled") == 2.0);
+    assert_eq!(figures.sessions(), 1.0, "{figures:?}");
+    let id = publish(address, "a", "still there");
+    read_until(&mut frames, healthy, &format!("id: {id}"), &mut others);
+    let mut reset: Vec<u32> = others.iter().filter(|f| f.kind == Frame::RST_STREAM).map(|f| f.stream).collect();
+    reset.sort_unstable();
+    assert_eq!(reset, [never, no_longer]);
+    assert!(others.iter().all(|frame| frame.kind != Frame::GOAWAY));
+    let got: usize = others.iter().filter(|f| f.stream == no_longer).map(|f| f.payload.len()).sum();
+    assert!((20_000..=30_004).contains(&got), "{got} bytes for a window of 30,000");
+
+    // Its place is free, and a new stream of the same connection is served.
+    let again = frames.get("/v1/events?topic=b");
+    frames.open_window(again, 60_000);
+    let id = {
+        Figures::until(address, "the new stream", |figures| figures.sessions() == 2.0);
+        publish(address, "b", "x")
+    };
+    read_until(&mut frames, again, &format!("id: {id}"), &mut others);
+}
+
+// T12, RLB-07: a reader that opens a little window now and then moves on, and is not stalled.
+#[test]
+fn t12_a_slow_stream_is_not_a_stalled_one() {
+    let hub = Hub::builder().config(SOON).start();
+    let address = hub.address();
+    let mut frames = Frames::connect(address, 1000);
+    let slow = frames.get("/v1/events?topic=a");
+    Figures::until(address, "the session", |figures| figures.sessions() == 1.0);
+    let id = publish(address, "a", &"x".repeat(5000));
+    let mut data = Vec::new();
+    while !String::from_utf8_lossy(&data).contains(&id) {
+        let frame = frames.expect(Frame::DATA);
+        data.extend_from_slice(&frame.payload);
+        if data.len() >= 1000 {
+            // Several times the limit for all of it, and a fraction of it for each step.
+            let step = Instant::now();
+            until("the next step", || (step.elapsed() > Duration::from_millis(200)).then_some(()));
+            frames.open_window(slow, 300);
+        }
+    }
+    assert_eq!(Figures::of(address).closed("stalled"), 0.0);
+}
+
+// T12, T13, RLB-09: connections that take no bytes at all hold little, and end.
+#[test]
+fn t12_a_connection_on_which_nothing_moves_ends() {
+    let hub = Hub::builder().config(SOON).start();
+    let address = hub.address();
+    let process = Process(hub.pid());
+    // So that the log has its files.
+    publish(address, "a", "first");
+    let descriptors = process.descriptors();
+    let filler = "x".repeat(100_000);
+    let mut stuck: Vec<Frames> = (0..10).map(|_| Frames::connect(address, 1 << 30)).collect();
+    for frames in &mut stuck {
+        frames.open_window(0, 1 << 30);
+        for _ in 0..20 {
+            frames.get("/v1/events?topic=a");
+        }
+    }
+    Figures::until(address, "the sessions", |figures| figures.sessions() == 200.0);
+    let before = process.resident();
+    let mut publisher = Connection::open(address).unwrap();
+    for _ in 0..100 {
+        assert_eq!(publisher.publish("a", &filler).unwrap().status(), 201);
+    }
+    let growth = process.resident().saturating_sub(before);
+    println!("{} KiB more for 200 streams", growth >> 10);
+    // The tail and the log's own buffers, and for each stream what the limit says.
+    assert!(growth < 48 << 20, "{growth} bytes more");
+    let figures = Figures::until(address, "the sessions to be evicted", |figures| figures.sessions() == 0.0);
+    assert_eq!(figures.closed("stalled") + figures.closed("client"), 200.0);
+    assert!(figures.closed("stalled") > 0.0, "{figures:?}");
+    drop(publisher);
+    process.until_descriptors(descriptors);
+    drop(stuck);
+}
+
+// T12, T13: the same under TLS.
+#[test]
+fn t12_a_stalled_stream_over_tls_is_reset() {
+    let folder = TempDir::new().unwrap();
+    let certificate = Certificate::new();
+    certificate.write(folder.path());
+    let hub = Hub::builder().config(SOON).config(&Certificate::table(folder.path())).start();
+    let connect = |protocol| certificate.connect(hub.address(), &[protocol]).unwrap();
+    let mut frames = Frames::over(connect("h2").into_stream(), 0);
+    let stalled = frames.get("/v1/events?topic=a");
+    let frame = frames.expect(Frame::RST_STREAM);
+    assert_eq!(frame.stream, stalled);
+    let metrics = connect("http/1.1").get("/metrics").unwrap();
+    assert!(metrics.text().contains("closed_total{reason=\"stalled\"} 1"), "{}", metrics.text());
+    // The connection is as good as before.
+    let next = frames.get("/healthz");
+    assert_eq!(frames.expect(Frame::HEADERS).stream, next);
+}
+
+// T11: streams that are opened only to be reset end their connection, and cost nobody else anything.
+#[test]
+fn t11_a_rapid_reset_ends_its_connection() {
+    let hub = Hub::start();
+    let address = hub.address();
+    let connection = Http2::connect(address);
+    let mut healthy = connection.stream(&Request::get("/v1/events?topic=a"));
+    let mut frames = Frames::connect(address, 65_535);
+    let mut flood = Vec::new();
+    for _ in 0..2000 {
+        let (stream, request) = frames.request("/v1/events?topic=a");
+        flood.extend_from_slice(&request);
+        flood.extend_from_slice(&Frame::encode(Frame::RST_STREAM, 0, stream, &8u32.to_be_bytes()));
+    }
+    // It may be hung up on before all of it is sent.
+    let _ = frames.send(&flood);
+    let mut told = None;
+    while let Some(frame) = frames.frame() {
+        if frame.kind == Frame::GOAWAY {
+            told = Some(frame.error());
+        }
+    }
+    // With much unread the kernel may cut off what was said last.
+    assert!(told.is_none_or(|error| error == 11), "told {told:?} and not to calm down");
+    Figures::until(address, "the streams to end", |figures| figures.sessions() == 1.0);
+    let id = publish(address, "a", "x");
+    assert_eq!(healthy.next().id, id);
+}
+
+// T11: no more streams than announced
+#[test]
+fn t11_streams_over_the_limit_are_refused() {
+    let hub = Hub::start();
+    let address = hub.address();
+    let mut frames = Frames::connect(address, 65_535);
+    frames.open_window(0, 1 << 20);
+    let streams: Vec<u32> = (0..300).map(|_| frames.get("/v1/events?topic=a")).collect();
+    let refused: Vec<Frame> = (0..50).map(|_| frames.expect(Frame::RST_STREAM)).collect();
+    assert!(refused.iter().all(|frame| frame.error() == 7 && frame.stream >= streams[250]), "{refused:?}");
+    Figures::until(address, "the sessions", |figures| figures.sessions() == 250.0);
+}
+
+// T11: who asks and does not listen is not listened to; nothing piles up.
+#[test]
+fn t11_floods_of_pings_and_settings_pile_nothing_up() {
+    let hub = Hub::builder().config(SOON).start();
+    let address = hub.address();
+    let process = Process(hub.pid());
+    let connection = Http2::connect(address);
+    let mut healthy = connection.stream(&Request::get("/v1/events?topic=a"));
+    let before = process.resident();
+    let descriptors = process.descriptors();
+    for frame in [Frame::encode(Frame::PING, 0, 0, &[0; 8]), Frame::encode(Frame::SETTINGS, 0, 0, &[])] {
+        let mut frames = Frames::connect(address, 65_535);
+        frames.stream().set_write_timeout(Some(Duration::from_secs(5))).unwrap();
+        let burst = frame.repeat(4096);
+        // Until it is no longer read, or hung up on.
+        let sent = (0..1000).take_while(|_| frames.send(&burst).is_ok()).count();
+        println!("{} KiB were read", (sent * burst.len()) >> 10);
+        assert!(sent < 1000, "it is read without end");
+    }
+    let growth = process.resident().saturating_sub(before);
+    assert!(growth < 16 << 20, "{growth} bytes more");
+    process.until_descriptors(descriptors);
+    let id = publish(address, "a", "x");
+    assert_eq!(healthy.next().id, id);
 }

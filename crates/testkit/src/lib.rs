@@ -7,7 +7,8 @@
 //! * [`peer`] is for tests in which the hub dies: its connections return errors, over any kind of socket. [`Figures`]
 //!   and [`Process`] look at the hub from outside, [`SmallDisk`] is a disk to be filled, and [`load`] is a load that can
 //!   tell afterwards whether all was right.
-//! * [`Sse`] and [`Lines`] read streams, over HTTP/1 or [`Http2`]; [`Event`] is what they see.
+//! * [`Sse`] and [`Lines`] read streams, over HTTP/1 or [`Http2`]; [`Event`] is what they see. [`Frames`] is HTTP/2 for
+//!   those who want to break it.
 //!
 //! Nothing here sleeps for a fixed time: whatever a test waits for is a condition with [`PATIENCE`] as its bound, and
 //! running out of it fails the test with what was seen so far. Helpers panic instead of returning errors, since a test
@@ -25,6 +26,7 @@ mod client;
 mod connection;
 mod event;
 mod figures;
+mod frames;
 mod http2;
 mod hub;
 mod lines;
@@ -49,6 +51,7 @@ pub use client::{Client, Publisher};
 pub use connection::Connection;
 pub use event::{Event, seq};
 pub use figures::Figures;
+pub use frames::{Frame, Frames};
 pub use http2::Http2;
 pub use hub::{Hub, HubBuilder};
 pub use lines::Lines;

@@ -21,6 +21,7 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use super::gate::{self, Gate};
 use super::head::{self, Opening as First, Rewound};
+use super::patient::Patient;
 use super::rules::Rules;
 use super::service::{Begin, Reply, ReplyBody, Stream, refuse, respond};
 use super::tls::Tls;
@@ -32,12 +33,12 @@ use crate::observe::Counters;
 
 /// What the kernel may hold for a stalled reader: about 41 kB of its memory (T13).
 const SEND_BUFFER: usize = 32 << 10;
-/// HTTP/2: what one stream may have unsent, and how much one connection may open or reset (T11, T12).
-const STREAM_BUFFER: usize = 16 << 10;
+/// HTTP/2: how much one connection may open or reset (T11).
 const MOST_STREAMS: u32 = 250;
 const MOST_RESETS: usize = 64;
 const PING: Duration = Duration::from_secs(20);
 const MOST_HEADERS: usize = 64;
+const STALLS_FIRST: Duration = Duration::from_secs(1);
 /// How long, and for how many bytes, a refused client is listened to.
 const LINGER: Duration = Duration::from_secs(1);
 const MOST_DISCARDED: usize = 256 << 10;
@@ -66,19 +67,25 @@ pub(crate) enum Phase {
 
 /// Serves a connection. `place` is its place in the budget of connections.
 pub(crate) async fn serve(stream: TcpStream, site: Rc<Site>, place: OwnedSemaphorePermit) {
-    let time = site.hub.settings().limits.head_timeout;
+    let (time, stall) = {
+        let limits = &site.hub.settings().limits;
+        (limits.head_timeout, limits.stall_timeout)
+    };
+    // Later than its sessions are found to stall, which says what was the matter.
+    let stream = Patient::new(stream, stall + STALLS_FIRST);
     match &site.tls {
         None => plain(stream, &site, place).await,
         Some(tls) => {
             // A handshake that fails is the client's affair.
-            let Ok(Ok(stream)) = tokio::time::timeout(time, tls.acceptor().accept(stream)).await else { return };
+            let Ok(Ok(mut stream)) = tokio::time::timeout(time, tls.acceptor().accept(stream)).await else { return };
+            stream.get_mut().1.set_buffer_limit(Some(pull::PIECE_BYTES));
             let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-            encrypted(stream, http2, &site).await;
+            encrypted(stream, http2, &site, place).await;
         }
     }
 }
 
-async fn plain(stream: TcpStream, site: &Rc<Site>, place: OwnedSemaphorePermit) {
+async fn plain(stream: Patient<TcpStream>, site: &Rc<Site>, place: OwnedSemaphorePermit) {
     let Some((stream, http2)) = opened(stream, site).await else { return };
     if http2 {
         return serve_http2(stream, site).await;
@@ -89,14 +96,19 @@ async fn plain(stream: TcpStream, site: &Rc<Site>, place: OwnedSemaphorePermit) 
         None => write_and_end(stream, &first_bytes).await,
         Some(Begin { selection, format, start }) => {
             let opening = Opening { first_bytes, log: start.log };
-            if let Ok(socket) = bare(stream, place) {
+            if let Ok(socket) = bare(stream.stream, place) {
                 site.shard.state.borrow_mut().adopt(socket, selection, format, start.cursor, opening);
             }
         }
     }
 }
 
-async fn encrypted<S: AsyncRead + AsyncWrite + Unpin + 'static>(stream: S, http2: bool, site: &Rc<Site>) {
+async fn encrypted<S: AsyncRead + AsyncWrite + Unpin + 'static>(
+    stream: S,
+    http2: bool,
+    site: &Rc<Site>,
+    place: OwnedSemaphorePermit,
+) {
     let Some((stream, preface)) = opened(stream, site).await else { return };
     if http2 || preface {
         return serve_http2(stream, site).await;
@@ -108,7 +120,8 @@ async fn encrypted<S: AsyncRead + AsyncWrite + Unpin + 'static>(stream: S, http2
         Some(Begin { selection, format, start }) => {
             let opening = Opening { first_bytes, log: start.log };
             let pull = Pull::open(&site.shard, selection, format, start.cursor, opening);
-            pull::write_out(stream, pull, site.hub.settings().limits.stall_timeout).await;
+            // A task of its own, which is a small part of this one.
+            pull::spawn(stream, pull, (site.clone(), place));
         }
     }
 }
@@ -243,16 +256,19 @@ async fn serve_http2<S: AsyncRead + AsyncWrite + Unpin + 'static>(stream: Rewoun
             }
         })
     };
+    let limits = &site.hub.settings().limits;
+    // What takes no bytes does not answer a ping either.
+    let ping = PING.min(limits.stall_timeout);
     let mut builder = http2::Builder::new(LocalTasks);
     builder
         .timer(TokioTimer::new())
         .max_concurrent_streams(MOST_STREAMS)
-        .max_send_buf_size(STREAM_BUFFER)
-        .max_header_list_size(site.hub.settings().limits.head as u32)
+        .max_send_buf_size(pull::PIECE_BYTES)
+        .max_header_list_size(limits.head as u32)
         .max_pending_accept_reset_streams(MOST_RESETS)
         .max_local_error_reset_streams(MOST_RESETS)
-        .keep_alive_interval(PING)
-        .keep_alive_timeout(PING);
+        .keep_alive_interval(ping)
+        .keep_alive_timeout(ping);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     let mut phase = site.phase.clone();
     tokio::select! {
@@ -270,7 +286,7 @@ struct LocalTasks;
 
 impl<F: Future<Output: 'static> + 'static> hyper::rt::Executor<F> for LocalTasks {
     fn execute(&self, task: F) {
-        tokio::task::spawn_local(task);
+        pull::spawn_carrier(task);
     }
 }
 

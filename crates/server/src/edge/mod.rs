@@ -5,6 +5,7 @@ mod extent;
 mod gate;
 mod head;
 pub(crate) mod listener;
+mod patient;
 mod rules;
 mod service;
 pub(crate) mod tls;

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::response::IntoResponse;
-use bytes::Bytes;
 use headwater_hub::Format;
 use headwater_log::Selection;
 use http::response::Parts;
@@ -22,7 +21,7 @@ use crate::api::headers;
 use crate::api::problem::Problem;
 use crate::api::subscribe::{Form, Subscribe};
 use crate::flow::deliver::long_poll;
-use crate::flow::deliver::pull::Pull;
+use crate::flow::deliver::pull::{Parcel, Pull};
 use crate::flow::deliver::start::{From, Start};
 use crate::flow::fanout::Opening;
 
@@ -206,7 +205,9 @@ impl Stream {
             None => ReplyBody::Whole(self.first_bytes.into()),
             Some(Begin { selection, format, start }) => {
                 let opening = Opening { first_bytes: self.first_bytes, log: start.log };
-                ReplyBody::Stream(Pull::open(&site.shard, selection, format, start.cursor, opening))
+                let pull = Pull::open(&site.shard, selection, format, start.cursor, opening);
+                pull.carried_by_this_task();
+                ReplyBody::Stream(pull)
             }
         };
         Response::from_parts(self.parts, body)
@@ -214,12 +215,14 @@ impl Stream {
 }
 
 impl Body for ReplyBody {
-    type Data = Bytes;
+    type Data = Parcel;
     type Error = axum::Error;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Parcel>, axum::Error>>> {
         match self.get_mut() {
-            Self::Whole(body) => Pin::new(body).poll_frame(cx),
+            Self::Whole(body) => {
+                Pin::new(body).poll_frame(cx).map(|frame| frame.map(|frame| Ok(frame?.map_data(Parcel::from))))
+            }
             Self::Stream(pull) => Pin::new(pull).poll_frame(cx).map_err(|never: Infallible| match never {}),
         }
     }

@@ -39,6 +39,11 @@ impl<S: Read + Write> Connection<S> {
         &self.stream
     }
 
+    /// What it runs over, without what was received and not read.
+    pub fn into_stream(self) -> S {
+        self.stream
+    }
+
     /// Sends these bytes.
     ///
     /// # Errors

@@ -3,21 +3,27 @@
 //! A hyper body (HTTP/2), the writer of a TLS connection and a long-poll answer are all this. Dropping the
 //! [`Pull`] ends the session, so a session never outlives its connection (RUN-01).
 
-use std::future::poll_fn;
+use std::cell::OnceCell;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use headwater_hub::{Format, GapReason, Place, Run, Ticket};
 use headwater_log::Selection;
 use http_body::{Body, Frame};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::task::AbortHandle;
 
 use super::Step;
-use crate::flow::fanout::{CloseCause, Driver, Opening, Shard};
+use crate::flow::fanout::{CloseCause, Driver, Opening, Puller, Shard, State};
+
+/// Most bytes of one piece: what an HTTP/2 stream or a TLS connection may have unsent, beside what the kernel
+/// holds (T12).
+pub(crate) const PIECE_BYTES: usize = 16 << 10;
 
 /// A session whose bytes somebody pulls.
 pub(crate) struct Pull {
@@ -52,9 +58,18 @@ impl Pull {
         cursor: u64,
         opening: Opening,
     ) -> Self {
-        let driver = Driver::Pull { waker: None };
+        let driver = Driver::Pull(Puller::default());
         let ticket = shard.state.borrow_mut().open(selection, format, cursor, driver, opening);
         Self { shard: shard.clone(), ticket, format }
+    }
+
+    /// Has the task that runs this dropped when the session's client takes nothing for too long. Only for a task of
+    /// [`spawn_carrier`] that does nothing else.
+    pub(crate) fn carried_by_this_task(&self) {
+        let mut state = self.shard.state.borrow_mut();
+        if let Some(Driver::Pull(puller)) = state.sessions.find(self.ticket).map(|entry| &mut entry.driver) {
+            puller.task = CARRIER.try_with(|task| task.get().cloned()).ok().flatten();
+        }
     }
 
     /// The next piece; `None` when the stream is over.
@@ -84,13 +99,14 @@ impl Pull {
     }
 
     /// The next piece as bytes of the session's format.
-    async fn next_bytes(&mut self) -> Option<Bytes> {
+    async fn next_bytes(&mut self) -> Option<Parcel> {
         poll_fn(|cx| self.poll_bytes(cx)).await
     }
 
-    fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        self.poll_next(cx).map(|piece| {
-            piece.map(|piece| match piece {
+    fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<Parcel>> {
+        let piece = ready!(self.poll_piece(cx, PIECE_BYTES));
+        Poll::Ready(piece.map(|piece| {
+            let bytes = match piece {
                 Piece::Control(bytes) => bytes,
                 Piece::Run(run) => run.bytes,
                 Piece::Gap { reason, requested, resumed_at } => {
@@ -99,11 +115,18 @@ impl Pull {
                     wire.gap(self.format, reason, &wire.position(requested).to_string(), resumed_at, &mut bytes);
                     bytes.into()
                 }
-            })
-        })
+            };
+            self.shard.state.borrow_mut().given(self.ticket, bytes.len());
+            Parcel { bytes, from: Some((self.shard.clone(), self.ticket)) }
+        }))
     }
 
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Piece>> {
+        self.poll_piece(cx, usize::MAX)
+    }
+
+    /// The next piece. Of a run longer than `most` bytes only the bytes count, which are the next of them.
+    fn poll_piece(&mut self, cx: &mut Context<'_>, most: usize) -> Poll<Option<Piece>> {
         let mut state = self.shard.state.borrow_mut();
         let now = state.now_ms();
         let slot = self.ticket.slot;
@@ -112,18 +135,25 @@ impl Pull {
         }
         let step = state.step(slot);
         let Some(entry) = state.sessions.find(self.ticket) else { return Poll::Ready(None) };
-        let piece = match step {
-            Step::Control => Piece::Control(std::mem::take(&mut entry.control).into()),
+        let (piece, events) = match step {
+            Step::Control => (Piece::Control(std::mem::take(&mut entry.control).into()), 0),
             Step::Tail(run) => {
-                entry.session.advance(&run, run.bytes.len());
-                Piece::Run(run)
+                let from = entry.session.partial();
+                let end = run.bytes.len().min(from.saturating_add(most));
+                let events = entry.session.advance(&run, end);
+                (Piece::Run(part(run, from, end)), events)
             }
             Step::Log => {
                 let Some(log) = &mut entry.log else { return Poll::Ready(None) };
                 let Some(run) = log.run().cloned() else { return Poll::Ready(None) };
-                log.sent = run.bytes.len();
-                entry.session.advance(&run, run.bytes.len());
-                Piece::Run(run)
+                let from = match log.sent {
+                    0 => entry.session.partial(),
+                    sent => sent,
+                };
+                let end = run.bytes.len().min(from.saturating_add(most));
+                let events = entry.session.advance(&run, end) - run.events_within(from);
+                log.sent = end;
+                (Piece::Run(part(run, from, end)), events)
             }
             Step::Gap { reason, requested, resumed_at } => {
                 entry.session.skip_to(resumed_at);
@@ -131,8 +161,8 @@ impl Pull {
                 return Poll::Ready(Some(Piece::Gap { reason, requested, resumed_at }));
             }
             Step::Wait => {
-                let Driver::Pull { waker } = &mut entry.driver else { return Poll::Ready(None) };
-                *waker = Some(cx.waker().clone());
+                let Driver::Pull(puller) = &mut entry.driver else { return Poll::Ready(None) };
+                puller.waker = Some(cx.waker().clone());
                 return Poll::Pending;
             }
             Step::End(cause) => {
@@ -141,15 +171,74 @@ impl Pull {
             }
         };
         entry.sent_ms = now;
+        state.counters.deliveries.add(events as u64);
         match &piece {
-            Piece::Run(run) => {
-                state.counters.deliveries.add(run.events() as u64);
-                state.counters.bytes_out.add(run.bytes.len() as u64);
-            }
+            Piece::Run(run) => state.counters.bytes_out.add(run.bytes.len() as u64),
             Piece::Control(bytes) => state.counters.bytes_out.add(bytes.len() as u64),
             Piece::Gap { .. } => {}
         }
         Poll::Ready(Some(piece))
+    }
+}
+
+/// The bytes of a run from `from` to `end`. A part is copied, so that one that waits does not keep the whole.
+fn part(run: Run, from: usize, end: usize) -> Run {
+    match from == 0 && end == run.bytes.len() {
+        true => run,
+        false => Run { bytes: Bytes::copy_from_slice(&run.bytes[from..end]), ..run },
+    }
+}
+
+impl State {
+    /// Notes that this many bytes are on their way to the client of a session.
+    fn given(&mut self, ticket: Ticket, bytes: usize) {
+        let now = self.now_ms();
+        let Some(entry) = self.sessions.find(ticket) else { return };
+        let Driver::Pull(puller) = &mut entry.driver else { return };
+        puller.unsent += bytes;
+        if entry.blocked_ms.is_none() {
+            entry.blocked_ms = Some(now);
+            self.expect_stall(ticket.slot);
+        }
+    }
+
+    /// Notes that this many of them have left.
+    fn taken(&mut self, ticket: Ticket, bytes: usize) {
+        let now = self.now_ms();
+        let Some(entry) = self.sessions.find(ticket) else { return };
+        let Driver::Pull(puller) = &mut entry.driver else { return };
+        puller.unsent = puller.unsent.saturating_sub(bytes);
+        entry.blocked_ms = (puller.unsent > 0).then_some(now);
+    }
+}
+
+/// Bytes on their way. They tell their session when they leave, so that a client that takes none is noticed.
+pub(crate) struct Parcel {
+    bytes: Bytes,
+    from: Option<(Rc<Shard>, Ticket)>,
+}
+
+impl From<Bytes> for Parcel {
+    /// Bytes of no session.
+    fn from(bytes: Bytes) -> Self {
+        Self { bytes, from: None }
+    }
+}
+
+impl Buf for Parcel {
+    fn remaining(&self) -> usize {
+        self.bytes.remaining()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.bytes.chunk()
+    }
+
+    fn advance(&mut self, count: usize) {
+        self.bytes.advance(count);
+        if let Some((shard, ticket)) = self.from.as_ref().filter(|_| count > 0) {
+            shard.state.borrow_mut().taken(*ticket, count);
+        }
     }
 }
 
@@ -164,32 +253,32 @@ impl Drop for Pull {
 
 /// The body of an HTTP/2 stream. No error: an event stream that cannot go on just ends.
 impl Body for Pull {
-    type Data = Bytes;
+    type Data = Parcel;
     type Error = std::convert::Infallible;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        self.poll_bytes(cx).map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes))))
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Parcel>, Self::Error>>> {
+        self.poll_bytes(cx).map(|parcel| parcel.map(|parcel| Ok(Frame::data(parcel))))
     }
 }
 
 /// Writes a session to an encrypted connection until either side ends it. The response head is among the
 /// session's first bytes.
-pub(crate) async fn write_out<S: AsyncRead + AsyncWrite + Unpin>(mut io: S, mut pull: Pull, stall: Duration) {
+async fn write_out<S: AsyncRead + AsyncWrite + Unpin>(mut io: S, mut pull: Pull) {
     let mut stray = [0u8; 256];
     let mut strayed = 0;
     loop {
         tokio::select! {
-            bytes = pull.next_bytes() => {
-                let Some(bytes) = bytes else { break };
-                let written = tokio::time::timeout(stall, async {
-                    io.write_all(&bytes).await?;
+            parcel = pull.next_bytes() => {
+                let Some(mut parcel) = parcel else { break };
+                let written = async {
+                    io.write_all(&parcel.bytes).await?;
                     io.flush().await
-                });
-                match written.await {
-                    Ok(Ok(())) => {}
-                    Ok(Err(_)) => return,
-                    Err(_) => return pull.shard.state.borrow_mut().close(pull.ticket.slot, CloseCause::Stalled),
+                };
+                if written.await.is_err() {
+                    return;
                 }
+                // Not before: what was written may only have been encrypted.
+                parcel.advance(parcel.remaining());
             }
             read = io.read(&mut stray) => match read {
                 Ok(n) if n > 0 && strayed + n <= 4096 => strayed += n,
@@ -199,4 +288,27 @@ pub(crate) async fn write_out<S: AsyncRead + AsyncWrite + Unpin>(mut io: S, mut 
     }
     // A clean end needs the close_notify; a client that does not take it does not delay us.
     let _ = tokio::time::timeout(Duration::from_secs(1), io.shutdown()).await;
+}
+
+/// Spawns [`write_out`] on this thread, with what has to live as long as the connection.
+pub(crate) fn spawn<S: AsyncRead + AsyncWrite + Unpin + 'static>(io: S, pull: Pull, with: impl Sized + 'static) {
+    let task = async move {
+        pull.carried_by_this_task();
+        write_out(io, pull).await;
+        drop(with);
+    };
+    spawn_carrier(task);
+}
+
+tokio::task_local! {
+    /// The task itself.
+    static CARRIER: Rc<OnceCell<AbortHandle>>;
+}
+
+/// Spawns a task that carries a session's pieces. It is dropped when the session is evicted.
+pub(crate) fn spawn_carrier<F: Future<Output: 'static> + 'static>(task: F) {
+    let handle: Rc<OnceCell<AbortHandle>> = Rc::default();
+    let spawned = tokio::task::spawn_local(CARRIER.scope(handle.clone(), task));
+    // It is empty: nobody else has it, and the task has not run yet.
+    let _ = handle.set(spawned.abort_handle());
 }

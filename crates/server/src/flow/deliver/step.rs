@@ -5,7 +5,8 @@ use std::sync::Arc;
 use headwater_hub::{Format, GapReason, Gather, Group, Place, Run};
 use headwater_log::Selection;
 
-use crate::flow::fanout::{CloseCause, State};
+use super::pull::PIECE_BYTES;
+use crate::flow::fanout::{CloseCause, Driver, State};
 use crate::hub::RUN_BYTES;
 
 /// The next thing to hand to a session's client.
@@ -37,12 +38,13 @@ pub(crate) struct Gathered {
     format: Format,
     after: u64,
     head: u64,
+    most: usize,
     run: Run,
 }
 
 impl Gathered {
-    fn is_for(&self, group: &Group, after: u64, head: u64) -> bool {
-        (self.after, self.head, self.format) == (after, head, group.format)
+    fn is_for(&self, group: &Group, after: u64, head: u64, most: usize) -> bool {
+        (self.after, self.head, self.most, self.format) == (after, head, most, group.format)
             && Arc::ptr_eq(&self.selection, &group.selection)
     }
 }
@@ -77,17 +79,21 @@ impl State {
                 Place::Behind => {}
             }
             let (after, partial) = (entry.session.cursor(head), entry.session.partial());
+            let most = match entry.driver {
+                Driver::Socket(_) => RUN_BYTES,
+                Driver::Pull(_) => PIECE_BYTES,
+            };
             let group = entry.session.group;
             let Some(group) = self.fanout.group(group) else { return Step::End(CloseCause::Error) };
             if let Some(last) = &self.last_gathered
-                && last.is_for(group, after, head)
+                && last.is_for(group, after, head, most)
             {
                 return Step::Tail(last.run.clone());
             }
-            match self.hub.tail.gather(&group.selection, group.format, after, head, RUN_BYTES) {
+            match self.hub.tail.gather(&group.selection, group.format, after, head, most) {
                 Gather::Run(run) if partial == 0 => {
                     let (selection, format) = (group.selection.clone(), group.format);
-                    self.last_gathered = Some(Gathered { selection, format, after, head, run: run.clone() });
+                    self.last_gathered = Some(Gathered { selection, format, after, head, most, run: run.clone() });
                     return Step::Tail(run);
                 }
                 Gather::Run(run) => return Step::Tail(run),

@@ -7,5 +7,5 @@ mod shard;
 mod timers;
 
 pub(crate) use inbox::{Message, ShardHandle};
-pub(crate) use sessions::{BareSocket, CloseCause, Driver, Entry, Opening};
+pub(crate) use sessions::{BareSocket, CloseCause, Driver, Entry, Opening, Puller};
 pub(crate) use shard::{Shard, State};

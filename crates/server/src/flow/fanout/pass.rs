@@ -83,8 +83,8 @@ impl State {
             let live = entry.session.place == Place::Live;
             entry.session.fall_behind(before);
             match &mut entry.driver {
-                Driver::Pull { waker } => {
-                    waker.take().into_iter().for_each(std::task::Waker::wake);
+                Driver::Pull(puller) => {
+                    puller.wake();
                     false
                 }
                 // One that was behind has something unsent: the socket says when it goes on.

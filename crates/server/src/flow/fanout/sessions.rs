@@ -5,6 +5,7 @@ use std::task::Waker;
 
 use headwater_hub::{Closing, Format, Session, Ticket};
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::AbortHandle;
 
 use crate::flow::deliver::LogRead;
 
@@ -13,16 +14,31 @@ pub(crate) enum Driver {
     /// The shard writes to the bare socket.
     Socket(BareSocket),
     /// Somebody polls for the next piece.
-    Pull {
-        /// Of whoever polls.
-        waker: Option<Waker>,
-    },
+    Pull(Puller),
+}
+
+/// Who polls for the pieces of a session, and carries them away.
+#[derive(Default)]
+pub(crate) struct Puller {
+    /// Present while it waits for a piece.
+    pub(crate) waker: Option<Waker>,
+    /// Bytes it was given and has not got rid of.
+    pub(crate) unsent: usize,
+    /// Its task, which ends with a session that stalled: it waits for the client, and hears of nothing else.
+    pub(crate) task: Option<AbortHandle>,
 }
 
 /// A socket that has left hyper, with its place in the budget of connections.
 pub(crate) struct BareSocket {
     pub(crate) fd: OwnedFd,
     pub(crate) _place: OwnedSemaphorePermit,
+}
+
+impl Puller {
+    /// Lets it come for more.
+    pub(crate) fn wake(&mut self) {
+        self.waker.take().into_iter().for_each(Waker::wake);
+    }
 }
 
 impl AsFd for BareSocket {

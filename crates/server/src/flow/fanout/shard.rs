@@ -13,6 +13,7 @@ use headwater_log::Selection;
 use rustix::event::epoll;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+use tokio::task::AbortHandle;
 
 use super::pass::Round;
 use super::sessions::{CloseCause, Driver, Entry, Opening, SessionTable};
@@ -208,7 +209,10 @@ impl State {
                     let _ = rustix::net::shutdown(socket.as_fd(), rustix::net::Shutdown::Write);
                 }
             }
-            Driver::Pull { waker } => waker.into_iter().for_each(std::task::Waker::wake),
+            Driver::Pull(mut puller) => {
+                puller.wake();
+                puller.task.filter(|_| cause == CloseCause::Stalled).iter().for_each(AbortHandle::abort);
+            }
         }
     }
 

@@ -71,7 +71,7 @@ impl State {
         let Some(entry) = self.sessions.get_mut(slot) else { return };
         match &mut entry.driver {
             Driver::Socket(_) => self.pump(slot),
-            Driver::Pull { waker } => waker.take().into_iter().for_each(std::task::Waker::wake),
+            Driver::Pull(puller) => puller.wake(),
         }
     }
 
