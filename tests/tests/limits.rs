@@ -2,13 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
 use std::time::Duration;
 
 use headwater_testkit::peer::{Connection, Stream};
-use headwater_testkit::{Figures, Hub, PATIENCE, Process, until};
+use headwater_testkit::{Figures, Http2, Hub, PATIENCE, Process, Request, until};
 
 fn subscribe(address: SocketAddr, query: &str) -> Stream {
     let stream = Connection::open(address).unwrap().subscribe(query, &[]).unwrap();
@@ -34,7 +35,7 @@ fn answer(mut socket: TcpStream) -> String {
 // POOL-03, POOL-09, T14: over the limit nobody is accepted, and nobody is turned away for good.
 #[test]
 fn pool_09_the_limit_on_connections_pauses_accepting_and_recovers() {
-    let hub = Hub::builder().config("shards = 1\n[limits]\nconnections = 20").start();
+    let hub = Hub::builder().config("shards = 1\n[limits]\nconnections = 20\nsessions = 20").start();
     let address = hub.address();
     let mut streams: Vec<Stream> = (0..20).map(|_| subscribe(address, "?topic=a")).collect();
     let waiting: Vec<TcpStream> = (0..5).map(|_| asked(address)).collect();
@@ -63,6 +64,69 @@ fn pool_09_one_place_left_is_enough_for_one_after_the_other() {
     for _ in 0..30 {
         assert!(answer(asked(hub.address())).starts_with("HTTP/1.1 200 "));
     }
+}
+
+// POOL-03, POOL-09, RLB-12, EVR-12, T14: readers do not take the last places, and those that are too many come back by themselves.
+#[test]
+fn pool_03_readers_leave_places_for_publishers() {
+    let hub = Hub::builder().config("[limits]\nconnections = 20").start();
+    let address = hub.address();
+    let mut streams: Vec<Stream> = (0..19).map(|_| subscribe(address, "?topic=a")).collect();
+
+    let shed = |query: &str, fields: &[(&str, &str)]| {
+        let mut stream = Connection::open(address).unwrap().subscribe(query, fields).unwrap();
+        assert_eq!((stream.head.status, stream.head.get("content-type")), (200, Some("text/event-stream")));
+        assert!(stream.events.rest().unwrap().is_empty());
+        let retry = stream.events.text().lines().find_map(|line| line.strip_prefix("retry: ")?.parse::<u64>().ok());
+        assert!(retry.is_some_and(|retry| (30_000..=90_000).contains(&retry)), "{}", stream.events.text());
+        (retry, stream.events.cursor().to_owned())
+    };
+    let retries: BTreeSet<_> = (0..5).map(|_| shed("?topic=a", &[]).0).collect();
+    assert!(retries.len() > 1, "all come back at the same time: {retries:?}");
+    let (_, cursor) = shed("?topic=a", &[]);
+    let connection = Http2::connect(address);
+    let mut over_http2 = connection.stream(&Request::get("/v1/events?topic=a"));
+    assert!(over_http2.rest().is_empty() && !over_http2.is_torn());
+    drop(connection);
+    for form in ["application/x-ndjson", "application/json"] {
+        let mut connection = Connection::open(address).unwrap();
+        let refused = connection.request("GET", "/v1/events?topic=a", &[("accept", form)], b"").unwrap();
+        assert_eq!((refused.status(), refused.head.get("content-type")), (503, Some("application/problem+json")));
+        let seconds: u64 = refused.head.get("retry-after").unwrap().parse().unwrap();
+        assert!((30..=90).contains(&seconds), "{seconds}");
+        assert_eq!(refused.json()["type"], "urn:headwater:problem:too-many-sessions");
+    }
+
+    // Publishers and the operator are served, and so are the readers.
+    let id = Connection::open(address).unwrap().publish("a", "x").unwrap().id();
+    for stream in &mut streams {
+        assert_eq!(stream.events.expect().id, id);
+    }
+    let figures = Figures::of(address);
+    assert_eq!(figures.get("headwater_sessions_shed_total{reason=\"sessions\"}"), 9.0);
+    assert_eq!((figures.sessions(), figures.get("headwater_sessions_limit")), (19.0, 19.0));
+    assert_eq!(figures.get("headwater_connections_limit"), 20.0);
+    assert!((19.0..=20.0).contains(&figures.get("headwater_connections")), "{figures:?}");
+
+    // Who was sent away has missed nothing.
+    drop(streams.pop());
+    Figures::until(address, "a free place", |figures| figures.sessions() == 18.0);
+    let stream = Connection::open(address).unwrap().subscribe("?topic=a", &[("last-event-id", &cursor)]);
+    assert_eq!(stream.unwrap().events.expect().id, id);
+}
+
+// POOL-09: a reload moves the limit.
+#[test]
+fn pool_09_the_limit_on_sessions_can_be_changed() {
+    let mut hub = Hub::builder().config("[limits]\nsessions = 1").start();
+    let address = hub.address();
+    let _first = subscribe(address, "?topic=a");
+    assert!(subscribe(address, "?topic=a").events.rest().unwrap().is_empty());
+    hub.reload("[limits]\nsessions = 2");
+    hub.logged("configuration reloaded");
+    let mut second = subscribe(address, "?topic=a");
+    let id = Connection::open(address).unwrap().publish("a", "x").unwrap().id();
+    assert_eq!(second.events.expect().id, id);
 }
 
 // POOL-03: descriptors that run out in spite of everything are survived, without spinning.

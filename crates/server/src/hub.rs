@@ -9,6 +9,7 @@ use headwater_log::{Class, Classes, Durability, Engine, Pattern, Retention, Topi
 use tokio::sync::oneshot;
 
 use crate::config::Settings;
+use crate::edge::budget::Budget;
 use crate::flow::fanout::{Message, ShardHandle};
 use crate::observe::Counters;
 
@@ -24,6 +25,8 @@ pub(crate) struct Hub {
     pub(crate) shards: Vec<Arc<ShardHandle>>,
     pub(crate) counters: Vec<Arc<Counters>>,
     pub(crate) started: Instant,
+    /// How many connections and sessions there may be.
+    pub(crate) budget: Budget,
     /// Replaced as a whole by a reload.
     settings: RwLock<Arc<Settings>>,
     draining: AtomicBool,
@@ -49,6 +52,7 @@ impl Hub {
             shards,
             counters,
             started: Instant::now(),
+            budget: Budget::new(settings.limits.connections),
             settings: RwLock::new(Arc::new(settings)),
             draining: AtomicBool::new(false),
         })
@@ -70,6 +74,11 @@ impl Hub {
     pub(crate) fn retry_ms(&self, random: &mut fastrand::Rng) -> u64 {
         let middle = self.settings().retry.as_millis() as f64;
         (middle * (0.5 + random.f64())) as u64
+    }
+
+    /// Whether there is no place for another session.
+    pub(crate) fn crowded(&self) -> bool {
+        self.sessions() >= self.budget.sessions(&self.settings().limits) as u64
     }
 
     /// Whether the hub is stopping.

@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use headwater_log::{Embedded, EmbeddedOptions, Engine, Memory, MemoryOptions, OpenError};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::LocalSet;
 
 use crate::api::router::{self, Api};
@@ -85,13 +85,12 @@ impl Server {
             error,
         })?;
         let address = listeners[0].local_addr()?;
-        let places = Arc::new(Semaphore::new(listener::connection_budget(settings.limits.connections)));
         let hub = Hub::new(open_log(&settings)?, settings);
         let (phase, _) = watch::channel(Phase::Serving);
         let server =
             Self { hub, address, tls, phase: Arc::new(phase), threads: Mutex::default(), drain: Mutex::default() };
         for (index, listener) in listeners.into_iter().enumerate() {
-            let thread = server.shard(index, listener, places.clone())?;
+            let thread = server.shard(index, listener)?;
             server.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
         }
         tracing::info!(%address, shards, head = %server.hub.wire.position(server.hub.tail.head()), "serving");
@@ -169,15 +168,10 @@ impl Server {
         outcome
     }
 
-    fn shard(
-        &self,
-        index: usize,
-        listener: std::net::TcpListener,
-        places: Arc<Semaphore>,
-    ) -> io::Result<JoinHandle<io::Result<()>>> {
+    fn shard(&self, index: usize, listener: std::net::TcpListener) -> io::Result<JoinHandle<io::Result<()>>> {
         let (hub, tls, phase) = (self.hub.clone(), self.tls.clone(), self.phase.clone());
         std::thread::Builder::new().name(format!("shard-{index}")).spawn(move || {
-            let outcome = run_shard(index, hub, tls, phase.subscribe(), listener, places);
+            let outcome = run_shard(index, hub, tls, phase.subscribe(), listener);
             // A shard that is gone takes its share of the connections with it: the hub stops as a whole.
             phase.send_replace(Phase::Stopping);
             if let Err(error) = &outcome {
@@ -233,7 +227,6 @@ fn run_shard(
     tls: Option<Tls>,
     mut phase: watch::Receiver<Phase>,
     listener: std::net::TcpListener,
-    places: Arc<Semaphore>,
 ) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(4).build()?;
     let local = LocalSet::new();
@@ -253,7 +246,7 @@ fn run_shard(
         if index == 0 {
             tokio::task::spawn_local(observe::publish_stats(hub));
         }
-        let accept = tokio::task::spawn_local(listener::accept(listener, site.clone(), places, phase.clone()));
+        let accept = tokio::task::spawn_local(listener::accept(listener, site.clone(), phase.clone()));
         tokio::select! {
             outcome = shard.run() => return outcome,
             _ = phase.wait_for(|phase| *phase == Phase::Stopping) => {}

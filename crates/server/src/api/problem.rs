@@ -85,6 +85,16 @@ impl Problem {
         .retry_after(5)
     }
 
+    /// 503 for a stream or long poll too many.
+    pub(crate) fn crowded(seconds: u64) -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "too-many-sessions",
+            "This hub has as many readers as it takes. Try again after the time in Retry-After.",
+        )
+        .retry_after(seconds)
+    }
+
     /// Names the part of the request that is at fault.
     pub(crate) fn field(mut self, field: impl Into<String>) -> Self {
         self.rest.field = Some(field.into());

@@ -196,6 +196,7 @@ const KEYS: &[&Key] = &[
     &LIMITS_STALL_TIMEOUT,
     &LIMITS_QUEUE,
     &LIMITS_CONNECTIONS,
+    &LIMITS_SESSIONS,
     &CLASS_TOPICS,
     &CLASS_DURABILITY,
     &CLASS_RETENTION_AGE,
@@ -405,6 +406,15 @@ pub(super) const LIMITS_CONNECTIONS: Key = Key {
     meaning: "Open connections.",
     restart: true,
     show: Show::Hub(|settings| Some(settings.limits.connections.to_string())),
+};
+
+pub(super) const LIMITS_SESSIONS: Key = Key {
+    name: "limits.sessions",
+    flag: None,
+    takes: Takes::Number(Bounds { least: 1, most: 10_000_000, zero: Some("19 for every 20 connections") }),
+    meaning: "Open streams and long polls; who comes after that is sent away for about a minute, publishers are not.",
+    restart: false,
+    show: Show::Hub(|settings| Some(settings.limits.sessions.to_string())),
 };
 
 pub(super) const CLASS_TOPICS: Key = Key {

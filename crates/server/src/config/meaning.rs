@@ -113,6 +113,7 @@ fn limits(written: WrittenLimits, from: &Reader<'_, '_>) -> Result<Limits, Confi
         stall_timeout: from.duration(&keys::LIMITS_STALL_TIMEOUT, written.stall_timeout, default.stall_timeout)?,
         queue: count(from.size(&keys::LIMITS_QUEUE, written.queue, default.queue as u64)?),
         connections: count(from.number(&keys::LIMITS_CONNECTIONS, written.connections, default.connections as u64)?),
+        sessions: count(from.number(&keys::LIMITS_SESSIONS, written.sessions, default.sessions as u64)?),
     })
 }
 

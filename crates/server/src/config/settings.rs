@@ -77,6 +77,8 @@ pub struct Limits {
     pub queue: usize,
     /// Open connections; zero: as many as the descriptors allow, less a reserve. Default 0.
     pub connections: usize,
+    /// Open streams and long polls; zero: 19 for every 20 connections. Default 0.
+    pub sessions: usize,
 }
 
 /// Least severity that is logged.
@@ -145,6 +147,7 @@ impl Default for Limits {
             stall_timeout: Duration::from_secs(60),
             queue: 64 << 20,
             connections: 0,
+            sessions: 0,
         }
     }
 }

@@ -51,6 +51,7 @@ pub(super) struct WrittenLimits {
     pub(super) stall_timeout: Option<Value<Duration>>,
     pub(super) queue: Option<Value<Size>>,
     pub(super) connections: Option<Value<Number>>,
+    pub(super) sessions: Option<Value<Number>>,
 }
 
 /// One `[[class]]`.

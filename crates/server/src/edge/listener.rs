@@ -3,17 +3,14 @@
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
 use super::connection::{self, Phase, Site};
 
-/// Descriptors kept back from connections, for the log, the runtimes and whoever operates the hub (POOL-03).
-const RESERVED_DESCRIPTORS: u64 = 128;
 const BACKLOG: i32 = 4096;
 /// Largest segment sent. Without a limit one segment on the loopback device is as large as the send buffer of a stream,
 /// and the peer, which delays the acknowledgement of a single segment by 40 ms, would slow a replay to 3 MB/s. Real
@@ -51,27 +48,9 @@ fn listening(address: SocketAddr, shared: bool) -> io::Result<std::net::TcpListe
     Ok(socket.into())
 }
 
-/// Raises the soft limit of descriptors to the hard one; how many connections that allows (POOL-04).
-pub(crate) fn connection_budget(configured: usize) -> usize {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let limit = getrlimit(Resource::Nofile);
-    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
-    let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(1 << 20);
-    let most = descriptors.saturating_sub(RESERVED_DESCRIPTORS).max(16) as usize;
-    match configured {
-        0 => most.min(Semaphore::MAX_PERMITS),
-        wanted => wanted.min(most),
-    }
-}
-
 /// Accepts until the hub stops. A connection for which there is no place waits, and with it all after it: descriptors
 /// never run out, and a place that is free is taken by whichever shard has somebody for it.
-pub(crate) async fn accept(
-    listener: TcpListener,
-    site: Rc<Site>,
-    places: Arc<Semaphore>,
-    mut phase: watch::Receiver<Phase>,
-) {
+pub(crate) async fn accept(listener: TcpListener, site: Rc<Site>, mut phase: watch::Receiver<Phase>) {
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -91,10 +70,10 @@ pub(crate) async fn accept(
             continue;
         }
         let place = tokio::select! {
-            place = places.clone().acquire_owned() => place,
+            place = site.hub.budget.place() => place,
             _ = phase.wait_for(|phase| *phase == Phase::Stopping) => return,
         };
-        let Ok(place) = place else { return };
+        let Some(place) = place else { return };
         site.counters.connections.add(1);
         tokio::task::spawn_local(connection::serve(stream, site.clone(), place));
     }

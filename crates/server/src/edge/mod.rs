@@ -1,5 +1,6 @@
 //! Sockets: listeners, protocol choice, TLS, and how a connection reaches the routes.
 
+pub(crate) mod budget;
 pub(crate) mod connection;
 mod extent;
 mod gate;

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::response::IntoResponse;
 use headwater_hub::Format;
@@ -24,6 +25,9 @@ use crate::flow::deliver::long_poll;
 use crate::flow::deliver::pull::{Parcel, Pull};
 use crate::flow::deliver::start::{From, Start};
 use crate::flow::fanout::Opening;
+
+/// For how long a reader is sent away when there are too many, in milliseconds (EVR-12).
+const AWAY_MS: std::ops::RangeInclusive<u64> = 30_000..=90_000;
 
 /// An answer.
 pub(super) enum Reply {
@@ -48,9 +52,23 @@ enum Extent {
     /// The headers.
     Head,
     /// Also what moves the client's cursor, and then its end.
-    FirstBytes,
+    FirstBytes {
+        /// After which the client is to come back, if not after the usual time.
+        retry: Option<Duration>,
+    },
     /// All of it.
     Session,
+}
+
+/// Why a reader is sent away.
+enum Away {
+    /// The hub stops.
+    Draining,
+    /// It has as many sessions as it takes.
+    Crowded {
+        /// When to come back.
+        retry: Duration,
+    },
 }
 
 /// What a session begins with.
@@ -99,19 +117,24 @@ async fn subscribe(site: &Rc<Site>, parts: &http::request::Parts) -> Result<Repl
     let hub = &site.hub;
     let subscribe = Subscribe::parse(parts)?;
     let head_only = parts.method == Method::HEAD;
-    if hub.draining() && subscribe.form != Form::Stream(Format::EventStream) {
-        return Err(Problem::draining());
+    let away = site.sends_away();
+    if let (Some(away), false) = (&away, subscribe.form == Form::Stream(Format::EventStream)) {
+        return Err(match away {
+            Away::Draining => Problem::draining(),
+            Away::Crowded { retry } => Problem::crowded(retry.as_secs()),
+        });
     }
     let head = site.shard.state.borrow().head;
     let start = hub.start(&subscribe.selection, &subscribe.from, head);
     if start.over {
         return Ok(Reply::Whole(StatusCode::NO_CONTENT.into_response()));
     }
-    let extent = match (head_only, hub.draining()) {
+    let extent = match (head_only, away) {
         (true, _) => Extent::Head,
         // Native EventSource stops for good on a 503, and comes back after a clean end. Its cursor stays where it is.
-        (false, true) => Extent::FirstBytes,
-        (false, false) => Extent::Session,
+        (false, Some(Away::Draining)) => Extent::FirstBytes { retry: None },
+        (false, Some(Away::Crowded { retry })) => Extent::FirstBytes { retry: Some(retry) },
+        (false, None) => Extent::Session,
     };
     if matches!(subscribe.from, From::Cursor(_)) {
         site.counters.resumed.add(1);
@@ -139,6 +162,21 @@ async fn subscribe(site: &Rc<Site>, parts: &http::request::Parts) -> Result<Repl
 }
 
 impl Site {
+    /// Whether there is no session for whoever comes now. Counts it.
+    fn sends_away(&self) -> Option<Away> {
+        if self.hub.draining() {
+            self.counters.drained_off.add(1);
+            return Some(Away::Draining);
+        }
+        if !self.hub.crowded() {
+            return None;
+        }
+        self.counters.crowded_out.add(1);
+        // Long, or those who are sent away would be most of the load, and varied, or they would come back together.
+        let retry = Duration::from_millis(self.shard.state.borrow_mut().random.u64(AWAY_MS));
+        Some(Away::Crowded { retry })
+    }
+
     /// As much of a stream as `extent` says.
     fn stream(&self, format: Format, selection: Arc<Selection>, start: Start, extent: Extent) -> Reply {
         let hub = &self.hub;
@@ -152,7 +190,10 @@ impl Site {
         );
         let mut first_bytes = Vec::new();
         if extent != Extent::Head {
-            let retry = hub.retry_ms(&mut self.shard.state.borrow_mut().random);
+            let retry = match extent {
+                Extent::FirstBytes { retry: Some(retry) } => retry.as_millis() as u64,
+                _ => hub.retry_ms(&mut self.shard.state.borrow_mut().random),
+            };
             let gap = start.gap.as_ref().map(|(reason, id)| (*reason, id.as_str()));
             hub.wire.preamble(format, retry, start.cursor, gap, &mut first_bytes);
         }

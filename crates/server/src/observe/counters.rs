@@ -37,6 +37,10 @@ pub(crate) struct Counters {
     pub(crate) failed: Counter,
     /// Pages read from the log for sessions behind the tail.
     pub(crate) pages: Counter,
+    /// Streams and long polls sent away because the hub had no place for them.
+    pub(crate) crowded_out: Counter,
+    /// The same, because it was stopping.
+    pub(crate) drained_off: Counter,
     /// Connections accepted.
     pub(crate) connections: Counter,
 }

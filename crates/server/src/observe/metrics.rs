@@ -64,10 +64,25 @@ impl Collector for Snapshot {
             let total: u64 = hub.counters.iter().map(|counters| counters.closed_by(cause)).sum();
             ConstCounter::new(total).encode(family.encode_family(&[("reason", cause.as_str())])?)?;
         }
+        let mut family = encoder.encode_descriptor(
+            "headwater_sessions_shed",
+            "Streams and long-polls sent away to come back later, by reason",
+            None,
+            kind,
+        )?;
+        let shed: [(&str, Read); 2] = [("sessions", |c| &c.crowded_out), ("drain", |c| &c.drained_off)];
+        for (reason, read) in shed {
+            let total: u64 = hub.counters.iter().map(|counters| read(counters).get()).sum();
+            ConstCounter::new(total).encode(family.encode_family(&[("reason", reason)])?)?;
+        }
         let usage = hub.engine.usage();
+        let sessions_limit = hub.budget.sessions(&hub.settings().limits) as u64;
         let healthy = hub.engine.health() == Health::Ready;
-        let gauges: [(&str, &str, u64); 9] = [
+        let gauges: [(&str, &str, u64); 12] = [
             ("headwater_sessions", "Open sessions", hub.sessions()),
+            ("headwater_sessions_limit", "Most open sessions", sessions_limit),
+            ("headwater_connections", "Open connections", hub.budget.connected() as u64),
+            ("headwater_connections_limit", "Most open connections", hub.budget.connections() as u64),
             ("headwater_log_head", "Newest durable sequence number", hub.tail.head()),
             ("headwater_log_bytes", "Bytes of storage in use", usage.bytes),
             ("headwater_log_events", "Events that can be read", usage.events),
