@@ -66,7 +66,7 @@ fn pool_09_one_place_left_is_enough_for_one_after_the_other() {
     }
 }
 
-// POOL-03, POOL-09, RLB-12, EVR-12, T14: readers do not take the last places, and those that are too many come back by themselves.
+// POOL-03, POOL-09, EVR-12, T14: readers do not take the last places, and those that are too many come back by themselves.
 #[test]
 fn pool_03_readers_leave_places_for_publishers() {
     let hub = Hub::builder().config("[limits]\nconnections = 20").start();
