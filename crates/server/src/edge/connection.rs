@@ -248,12 +248,13 @@ async fn serve_http2<S: AsyncRead + AsyncWrite + Unpin + 'static>(stream: Rewoun
         let site = site.clone();
         service_fn(move |request: Request<Incoming>| {
             let site = site.clone();
-            async move {
+            // Its room is not kept for as long as a stream lives.
+            Box::pin(async move {
                 Ok::<Response<ReplyBody>, io::Error>(match respond(&site, request).await {
                     Reply::Whole(response) => response.map(ReplyBody::Whole),
                     Reply::Stream(stream) => stream.into_response(&site),
                 })
-            }
+            })
         })
     };
     let limits = &site.hub.settings().limits;
