@@ -33,6 +33,9 @@ use crate::observe::Counters;
 
 /// What the kernel may hold for a stalled reader: about 41 kB of its memory (T13).
 const SEND_BUFFER: usize = 32 << 10;
+/// The same where one connection carries many streams, or answers other requests as well. The kernel would make it
+/// megabytes.
+const SHARED_SEND_BUFFER: usize = 128 << 10;
 /// HTTP/2: how much one connection may open or reset (T11).
 const MOST_STREAMS: u32 = 250;
 const MOST_RESETS: usize = 64;
@@ -76,6 +79,7 @@ pub(crate) async fn serve(stream: TcpStream, site: Rc<Site>, place: OwnedSemapho
     match &site.tls {
         None => plain(stream, &site, place).await,
         Some(tls) => {
+            bound(&stream.stream);
             // A handshake that fails is the client's affair.
             let Ok(Ok(mut stream)) = tokio::time::timeout(time, tls.acceptor().accept(stream)).await else { return };
             stream.get_mut().1.set_buffer_limit(Some(pull::PIECE_BYTES));
@@ -88,6 +92,7 @@ pub(crate) async fn serve(stream: TcpStream, site: Rc<Site>, place: OwnedSemapho
 async fn plain(stream: Patient<TcpStream>, site: &Rc<Site>, place: OwnedSemaphorePermit) {
     let Some((stream, http2)) = opened(stream, site).await else { return };
     if http2 {
+        bound(&stream.stream.stream);
         return serve_http2(stream, site).await;
     }
     let Some((stream, granted)) = serve_http1(stream, site).await else { return };
@@ -289,6 +294,12 @@ impl<F: Future<Output: 'static> + 'static> hyper::rt::Executor<F> for LocalTasks
     fn execute(&self, task: F) {
         pull::spawn_carrier(task);
     }
+}
+
+/// Bounds what the kernel holds for a peer that does not read.
+fn bound(stream: &TcpStream) {
+    // A socket that cannot be set is gone, which its next use tells.
+    let _ = socket2::SockRef::from(stream).set_send_buffer_size(SHARED_SEND_BUFFER);
 }
 
 fn bare(stream: TcpStream, place: OwnedSemaphorePermit) -> io::Result<BareSocket> {
