@@ -4,6 +4,7 @@
 
 use std::net::{SocketAddr, TcpStream};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use headwater_testkit::peer::{Connection, Stream};
 use headwater_testkit::{Figures, Hub, PATIENCE, Process};
@@ -167,4 +168,39 @@ fn evr_07_a_reader_behind_retention_is_told_what_it_missed() {
     }
     assert!(gaps > 0, "a thousand events went through a window of fifty without a gap");
     assert!(Figures::of(address).get("headwater_gaps_total") > 0.0);
+}
+
+// RLB-07, BSG-09: who takes something, but never enough to be up to date again, is sent away with a word, and misses nothing.
+#[test]
+fn a_reader_that_lags_for_too_long_is_told_and_comes_back() {
+    let config = "tail = \"1MiB\"\nheartbeat = \"1s\"\n[limits]\nlag = \"1s\"";
+    let hub = Hub::builder().config(config).start();
+    let address = hub.address();
+    let mut slow = subscribe(address, "?topic=a", &[]);
+    let mut live = subscribe(address, "?topic=a", &[]);
+    publish(address, 0..1, 10);
+    expect(&mut slow, 0..1);
+    expect(&mut live, 0..1);
+    let events = 100;
+    let reader = thread::spawn(move || expect(&mut live, 1..events));
+    publish(address, 1..events, 50_000);
+    reader.join().unwrap();
+
+    // A link that carries ten events a second.
+    let (mut next, started) = (1, Instant::now());
+    let cursor = loop {
+        thread::sleep((started + Duration::from_millis(100) * next as u32).saturating_duration_since(Instant::now()));
+        let event = slow.events.expect();
+        slow.events.forget_bytes();
+        if event.event == "headwater.closing" {
+            assert!(event.data.contains("\"lagged\""), "{event:?}");
+            break slow.events.cursor().to_owned();
+        }
+        assert_eq!((event.event.as_str(), number_of(&event.data)), ("message", next));
+        next += 1;
+    };
+    assert!(next < events, "it got everything first");
+    Figures::until(address, "the end to be counted", |figures| figures.closed("lagged") == 1.0);
+    let mut again = subscribe(address, "?topic=a", &[("last-event-id", &cursor)]);
+    expect(&mut again, next..events);
 }

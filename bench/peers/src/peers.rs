@@ -11,8 +11,11 @@ pub(crate) struct Peer {
     pub(crate) name: &'static str,
     /// What readers of the table should know.
     pub(crate) note: &'static str,
-    pub(crate) start: fn(hub: &Path, folder: &Path) -> Result<Running, Box<dyn Error>>,
+    pub(crate) start: Start,
 }
+
+/// Starts a peer, given the hub's program and a folder for its data.
+type Start = fn(&Path, &Path) -> Result<Running, Box<dyn Error>>;
 
 /// A peer that serves.
 pub(crate) struct Running {

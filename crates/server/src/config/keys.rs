@@ -194,6 +194,7 @@ const KEYS: &[&Key] = &[
     &LIMITS_HEAD_TIMEOUT,
     &LIMITS_BODY_TIMEOUT,
     &LIMITS_STALL_TIMEOUT,
+    &LIMITS_LAG,
     &LIMITS_QUEUE,
     &LIMITS_CONNECTIONS,
     &LIMITS_SESSIONS,
@@ -388,6 +389,15 @@ pub(super) const LIMITS_STALL_TIMEOUT: Key = Key {
     meaning: "Time a reader may take no byte while data waits for it.",
     restart: false,
     show: Show::Hub(|settings| duration(settings.limits.stall_timeout)),
+};
+
+pub(super) const LIMITS_LAG: Key = Key {
+    name: "limits.lag",
+    flag: None,
+    takes: Takes::Duration(Bounds { least: SECOND, most: YEAR, zero: NO_LIMIT }),
+    meaning: "Time a reader that was up to date may be behind, after which its stream is ended as lagged.",
+    restart: false,
+    show: Show::Hub(|settings| duration(settings.limits.lag)),
 };
 
 pub(super) const LIMITS_QUEUE: Key = Key {

@@ -111,6 +111,7 @@ fn limits(written: WrittenLimits, from: &Reader<'_, '_>) -> Result<Limits, Confi
         head_timeout: from.duration(&keys::LIMITS_HEAD_TIMEOUT, written.head_timeout, default.head_timeout)?,
         body_timeout: from.duration(&keys::LIMITS_BODY_TIMEOUT, written.body_timeout, default.body_timeout)?,
         stall_timeout: from.duration(&keys::LIMITS_STALL_TIMEOUT, written.stall_timeout, default.stall_timeout)?,
+        lag: from.duration(&keys::LIMITS_LAG, written.lag, default.lag)?,
         queue: count(from.size(&keys::LIMITS_QUEUE, written.queue, default.queue as u64)?),
         connections: count(from.number(&keys::LIMITS_CONNECTIONS, written.connections, default.connections as u64)?),
         sessions: count(from.number(&keys::LIMITS_SESSIONS, written.sessions, default.sessions as u64)?),

@@ -73,6 +73,8 @@ pub struct Limits {
     pub body_timeout: Duration,
     /// Time a reader may take no byte while data waits for it. Default 60 s.
     pub stall_timeout: Duration,
+    /// Time a reader that was up to date may be behind before its stream is ended; zero: for ever. Default zero.
+    pub lag: Duration,
     /// Bytes of publishes waiting for the disk before more are answered 429. Default 64 MiB.
     pub queue: usize,
     /// Open connections; zero: as many as the descriptors allow, less a reserve. Default 0.
@@ -145,6 +147,7 @@ impl Default for Limits {
             head_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
             stall_timeout: Duration::from_secs(60),
+            lag: Duration::ZERO,
             queue: 64 << 20,
             connections: 0,
             sessions: 0,

@@ -49,6 +49,7 @@ pub(super) struct WrittenLimits {
     pub(super) head_timeout: Option<Value<Duration>>,
     pub(super) body_timeout: Option<Value<Duration>>,
     pub(super) stall_timeout: Option<Value<Duration>>,
+    pub(super) lag: Option<Value<Duration>>,
     pub(super) queue: Option<Value<Size>>,
     pub(super) connections: Option<Value<Number>>,
     pub(super) sessions: Option<Value<Number>>,

@@ -85,6 +85,12 @@ impl State {
             };
             let group = entry.session.group;
             let Some(group) = self.fanout.group(group) else { return Step::End(CloseCause::Error) };
+            // Nothing but the rest of the frame that was begun comes before the goodbye.
+            if entry.closing.is_some()
+                && let Some(run) = self.hub.tail.started(&group.selection, group.format, after)
+            {
+                return Step::Tail(run);
+            }
             if let Some(last) = &self.last_gathered
                 && last.is_for(group, after, head, most)
             {

@@ -78,9 +78,13 @@ impl State {
         let selection = found.selection.clone();
         let mut members = found.members().to_vec();
         let runs = self.runs(group, before);
+        let now = self.now_ms();
         members.retain(|slot| {
             let Some(entry) = self.sessions.get_mut(*slot) else { return false };
             let live = entry.session.place == Place::Live;
+            if live {
+                entry.left_live_ms = Some(now);
+            }
             entry.session.fall_behind(before);
             match &mut entry.driver {
                 Driver::Pull(puller) => {

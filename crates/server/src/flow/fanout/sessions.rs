@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::task::Waker;
 
-use headwater_hub::{Closing, Format, Session, Ticket};
+use headwater_hub::{Closing, Format, Place, Session, Ticket};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::AbortHandle;
 
@@ -91,6 +91,8 @@ pub(crate) struct Entry {
     pub(crate) opened_ms: u64,
     /// When the last byte left.
     pub(crate) sent_ms: u64,
+    /// When it last stopped being live; `None` if it never was.
+    pub(crate) left_live_ms: Option<u64>,
     /// Since when its reader takes nothing although something waits.
     pub(crate) blocked_ms: Option<u64>,
     /// Silence after which it gets a heartbeat: the configured one, a little less for most.
@@ -99,6 +101,13 @@ pub(crate) struct Entry {
     pub(crate) max_age_ms: u64,
     /// When its next deadline comes. An entry of the wheel that comes before was overtaken by an earlier one.
     pub(crate) due_ms: u64,
+}
+
+impl Entry {
+    /// Since when it has been behind, although it was live once. Who resumes with a backlog is not held to that.
+    pub(crate) fn behind_since(&self) -> Option<u64> {
+        self.left_live_ms.filter(|_| self.session.place != Place::Live)
+    }
 }
 
 /// The table.

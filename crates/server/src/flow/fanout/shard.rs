@@ -167,6 +167,7 @@ impl State {
             ending: None,
             opened_ms: now,
             sent_ms: now,
+            left_live_ms: None,
             blocked_ms: None,
             // Spread, so that sessions fed by the same event do not all beat in the same moment.
             heartbeat_ms: (heartbeat * (0.8 + 0.2 * self.random.f64())) as u32,

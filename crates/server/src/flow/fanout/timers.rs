@@ -18,7 +18,9 @@ impl State {
     }
 
     fn on_deadline(&mut self, ticket: Ticket, now: u64) {
-        let stall_ms = self.hub.settings().limits.stall_timeout.as_millis() as u64;
+        let settings = self.hub.settings();
+        let stall_ms = settings.limits.stall_timeout.as_millis() as u64;
+        let lag_ms = settings.limits.lag.as_millis() as u64;
         let head = self.head;
         let Some(entry) = self.sessions.find(ticket).filter(|entry| now >= entry.due_ms) else { return };
         if entry.blocked_ms.is_some_and(|since| now >= since + stall_ms) {
@@ -26,6 +28,9 @@ impl State {
         }
         if entry.max_age_ms > 0 && now >= entry.opened_ms + entry.max_age_ms && entry.closing.is_none() {
             entry.closing = Some(Closing::MaxAge);
+        }
+        if lag_ms > 0 && entry.behind_since().is_some_and(|since| now >= since + lag_ms) && entry.closing.is_none() {
+            entry.closing = Some(Closing::Lagged);
         }
         let silent = now + Wheel::TICK_MS > entry.sent_ms + u64::from(entry.heartbeat_ms);
         let idle = entry.control.is_empty() && entry.session.partial() == 0 && entry.blocked_ms.is_none();
@@ -49,7 +54,11 @@ impl State {
             age if age > 0 && entry.closing.is_none() => entry.opened_ms + age,
             _ => u64::MAX,
         };
-        entry.due_ms = beat.min(stalled).min(aged);
+        let lagged = match entry.behind_since() {
+            Some(since) if lag_ms > 0 && entry.closing.is_none() => since + lag_ms,
+            _ => u64::MAX,
+        };
+        entry.due_ms = beat.min(stalled).min(aged).min(lagged);
         self.wheel.schedule(entry.due_ms, ticket);
     }
 
