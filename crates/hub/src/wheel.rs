@@ -46,6 +46,21 @@ impl Wheel {
         self.len += 1;
     }
 
+    /// Number of entries.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Forgets the entries of tickets that nobody waits for any more, and frees their memory.
+    pub fn sweep(&mut self, mut waits: impl FnMut(Ticket) -> bool) {
+        self.len = 0;
+        for slot in &mut self.slots {
+            slot.retain(|(_, ticket)| waits(*ticket));
+            slot.shrink_to_fit();
+            self.len += slot.len();
+        }
+    }
+
     /// Moves on to `now_ms` and hands out what is due.
     pub fn advance(&mut self, now_ms: u64, due: &mut Vec<Ticket>) {
         let target = now_ms / Self::TICK_MS;
@@ -102,6 +117,22 @@ mod tests {
                 }
             }
             prop_assert!(fired.iter().all(|f| *f));
+            prop_assert!(wheel.is_empty());
+        }
+
+        #[test]
+        fn a_sweep_leaves_what_is_waited_for(delays in proptest::collection::vec(0u64..200_000, 1..200)) {
+            let mut wheel = Wheel::new(0);
+            for (slot, delay) in delays.iter().enumerate() {
+                wheel.schedule(*delay, Ticket { slot: slot as u32, generation: 0 });
+            }
+            wheel.sweep(|ticket| ticket.slot % 2 == 0);
+            prop_assert_eq!(wheel.len(), delays.len().div_ceil(2));
+            let mut due = Vec::new();
+            wheel.advance(300_000, &mut due);
+            due.sort_by_key(|ticket| ticket.slot);
+            let left: Vec<u32> = due.iter().map(|ticket| ticket.slot).collect();
+            prop_assert_eq!(left, (0..delays.len() as u32).step_by(2).collect::<Vec<_>>());
             prop_assert!(wheel.is_empty());
         }
     }

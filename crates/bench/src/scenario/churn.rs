@@ -17,7 +17,7 @@ pub(super) fn run(run: &mut Run<'_>) -> Result<RunReport, BenchError> {
     let flow = run.flow(&mut crew, Some(&mut guests), &mut publisher)?;
     let passing = guests.seen()?;
     drop(guests);
-    let (seen, after) = (crew.seen()?, run.memory()?);
+    let (seen, after) = (crew.seen()?, run.memory_at_rest()?);
 
     let mut report = RunReport::new(run.number, &seen);
     report.faults.add(&passing.faults);

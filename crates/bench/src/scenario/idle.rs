@@ -28,7 +28,7 @@ pub(super) fn run(run: &mut Run<'_>, from: u64) -> Result<RunReport, BenchError>
     crew.catch_up(publisher.counts(), GRACE, run.bar)?;
     let seen = crew.seen()?;
     crew.drop_all()?;
-    let left = run.memory()?;
+    let left = run.memory_at_rest()?;
 
     let mut report = RunReport::new(run.number, &seen);
     report.memory_per_session(before, after, readers - from.min(readers - 1));

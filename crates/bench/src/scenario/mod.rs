@@ -89,6 +89,20 @@ impl Run<'_> {
         self.target.pid.map(|pid| Processes(pid).memory()).transpose()
     }
 
+    /// Memory of the target's process once it has given back what it will: when it has not fallen for a while.
+    fn memory_at_rest(&self) -> Result<Option<Memory>, BenchError> {
+        let Some(mut least) = self.memory()? else { return Ok(None) };
+        let end = Instant::now() + LONGEST_REST;
+        let mut fell = Instant::now();
+        while Instant::now() < end && fell.elapsed() < QUIET {
+            let Some(now) = self.memory()? else { break };
+            if now.anonymous < least.anonymous {
+                (least, fell) = (now, Instant::now());
+            }
+        }
+        Ok(Some(least))
+    }
+
     /// Processor time of the target's process, if it is known.
     fn cpu(&self) -> Result<Option<Duration>, BenchError> {
         self.target.pid.map(|pid| Processes(pid).cpu()).transpose()
@@ -102,3 +116,7 @@ impl Run<'_> {
 
 /// How long a target gets to finish what connections coming or going have set off.
 const SETTLE: Duration = Duration::from_millis(500);
+/// Memory that has not fallen for so long will not; a hub may keep a session's deadlines for a heartbeat.
+const QUIET: Duration = Duration::from_secs(6);
+/// How long to wait for that.
+const LONGEST_REST: Duration = Duration::from_secs(40);

@@ -126,6 +126,11 @@ struct Slot {
 }
 
 impl SessionTable {
+    /// Number of sessions.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
     /// The ticket the next [`SessionTable::insert`] will give.
     pub(crate) fn next_ticket(&self) -> Ticket {
         Ticket { slot: self.free.last().copied().unwrap_or(self.slots.len() as u32), generation: self.generation }

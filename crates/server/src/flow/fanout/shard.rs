@@ -130,6 +130,9 @@ fn watch(epoll: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
     unsafe { AsyncFd::register_with_interest(epoll, Interest::READABLE) }.map_err(io::Error::from)
 }
 
+/// Deadlines of sessions that have left which are not worth a sweep.
+const SPARE_DEADLINES: usize = 4096;
+
 impl State {
     /// Most sessions of a shard that read pages from the log at the same time (T16).
     pub(crate) const MOST_READS: usize = 64;
@@ -170,7 +173,7 @@ impl State {
             left_live_ms: None,
             blocked_ms: None,
             // Spread, so that sessions fed by the same event do not all beat in the same moment.
-            heartbeat_ms: (heartbeat * (0.8 + 0.2 * self.random.f64())) as u32,
+            heartbeat_ms: (heartbeat * (0.9 + 0.1 * self.random.f64())) as u32,
             max_age_ms: (max_age * (0.9 + 0.2 * self.random.f64())) as u64,
             due_ms: 0,
         };
@@ -195,6 +198,11 @@ impl State {
             && let Some(other) = self.sessions.get_mut(moved)
         {
             other.session.member = entry.session.member;
+        }
+        // Sessions that come and go fast would leave their deadlines behind until these are due.
+        if self.wheel.len() > 2 * self.sessions.len() + SPARE_DEADLINES {
+            let sessions = &mut self.sessions;
+            self.wheel.sweep(|ticket| sessions.find(ticket).is_some());
         }
         self.counters.closed(cause);
         tracing::debug!(

@@ -4,6 +4,7 @@ use headwater_hub::{Closing, Place, Ticket, Wheel};
 
 use super::sessions::Driver;
 use super::{CloseCause, State};
+use crate::config::Limits;
 
 impl State {
     /// Takes the deadlines that have come.
@@ -11,16 +12,16 @@ impl State {
         let now = self.now_ms();
         let mut due = Vec::new();
         self.wheel.advance(now, &mut due);
+        let settings = self.hub.settings();
         for ticket in due {
-            self.on_deadline(ticket, now);
+            self.on_deadline(ticket, now, &settings.limits);
         }
         self.drain_some();
     }
 
-    fn on_deadline(&mut self, ticket: Ticket, now: u64) {
-        let settings = self.hub.settings();
-        let stall_ms = settings.limits.stall_timeout.as_millis() as u64;
-        let lag_ms = settings.limits.lag.as_millis() as u64;
+    fn on_deadline(&mut self, ticket: Ticket, now: u64, limits: &Limits) {
+        let stall_ms = limits.stall_timeout.as_millis() as u64;
+        let lag_ms = limits.lag.as_millis() as u64;
         let head = self.head;
         let Some(entry) = self.sessions.find(ticket).filter(|entry| now >= entry.due_ms) else { return };
         if entry.blocked_ms.is_some_and(|since| now >= since + stall_ms) {
