@@ -75,6 +75,8 @@ pub(crate) async fn accept(listener: TcpListener, site: Rc<Site>, mut phase: wat
         };
         let Some(place) = place else { return };
         site.counters.connections.add(1);
+        // One at a time between the turns of the streams: a storm of connections must not hold up who is connected.
+        tokio::task::yield_now().await;
         tokio::task::spawn_local(connection::serve(stream, site.clone(), place));
     }
 }

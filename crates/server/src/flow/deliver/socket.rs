@@ -19,6 +19,8 @@ use headwater_log::Selection;
 
 /// Runs one session may take before others get their turn.
 const RUNS_PER_TURN: usize = 4;
+/// Sockets with news that are handled before others get their turn.
+const SOCKETS_PER_TURN: usize = 16;
 /// Bytes a client may send after its request before it is taken for a mistake (T24: nothing follows a
 /// stream's request on its connection).
 const STRAY_BYTES: usize = 4096;
@@ -50,25 +52,18 @@ impl State {
         }
     }
 
-    /// Handles what the kernel says about the sockets.
+    /// Handles some of what the kernel says about the sockets, and notes whether there may be more.
     pub(crate) fn on_sockets(&mut self) -> io::Result<()> {
-        let mut events: Vec<epoll::Event> = Vec::with_capacity(256);
-        loop {
-            events.clear();
-            epoll::wait(
-                &self.epoll,
-                spare_capacity(&mut events),
-                Some(&rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 }),
-            )?;
-            for event in &events {
-                let data = event.data.u64();
-                let ticket = Ticket { slot: (data >> 32) as u32, generation: data as u32 };
-                self.on_socket(ticket, event.flags);
-            }
-            if events.len() < events.capacity() {
-                return Ok(());
-            }
+        let mut events: Vec<epoll::Event> = Vec::with_capacity(SOCKETS_PER_TURN);
+        let at_once = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
+        epoll::wait(&self.epoll, spare_capacity(&mut events), Some(&at_once))?;
+        self.more_sockets = events.len() == events.capacity();
+        for event in &events {
+            let data = event.data.u64();
+            let ticket = Ticket { slot: (data >> 32) as u32, generation: data as u32 };
+            self.on_socket(ticket, event.flags);
         }
+        Ok(())
     }
 
     fn on_socket(&mut self, ticket: Ticket, flags: epoll::EventFlags) {
@@ -85,7 +80,7 @@ impl State {
 
     /// Goes on with the sessions that gave way to others.
     pub(crate) fn resume_unfinished(&mut self) {
-        for _ in 0..self.unfinished.len().min(64) {
+        for _ in 0..self.unfinished.len().min(SOCKETS_PER_TURN) {
             let Some(ticket) = self.unfinished.pop_front() else { return };
             if self.sessions.find(ticket).is_some() {
                 self.serve(ticket.slot);

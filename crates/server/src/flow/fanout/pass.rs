@@ -2,7 +2,7 @@
 //!
 //! The pass goes group by group and, inside, session by session: the run of frames is made once per group.
 //! While a pass is slow more events gather, and the next pass carries them together: coalescing without
-//! any delay when idle. A long pass lets requests and other sockets have their turn every few hundred sends.
+//! any delay when idle. A long pass lets requests and other sockets have their turn every few sends.
 
 use std::sync::Arc;
 
@@ -13,8 +13,9 @@ use super::sessions::Driver;
 use super::{CloseCause, State};
 use crate::hub::RUN_BYTES;
 
-/// Sends after which others have their turn: one to two milliseconds.
-const SENDS_PER_TURN: usize = 256;
+/// Sends after which others have their turn: about a tenth of a millisecond. Publishers are answered meanwhile, and what they
+/// send next goes out with the next pass.
+const SENDS_PER_TURN: usize = 12;
 
 /// What the sessions of a group still have to get in this pass.
 pub(crate) struct Round {

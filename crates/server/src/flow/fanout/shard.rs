@@ -48,6 +48,8 @@ pub(crate) struct State {
     pub(crate) reads: usize,
     /// Sessions that wait for their turn to read the log.
     pub(crate) waiting_reads: VecDeque<Ticket>,
+    /// Not all that the kernel has to say about the sockets was heard.
+    pub(crate) more_sockets: bool,
     /// The newest run that was gathered for one session.
     pub(crate) last_gathered: Option<Gathered>,
     /// What is left of the pass under way.
@@ -79,6 +81,7 @@ impl Shard {
             epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
             reads: 0,
             waiting_reads: VecDeque::new(),
+            more_sockets: false,
             last_gathered: None,
             rounds: VecDeque::new(),
             unfinished: VecDeque::new(),
@@ -99,13 +102,15 @@ impl Shard {
         loop {
             let (ticking, more) = {
                 let state = self.state.borrow();
-                (!state.wheel.is_empty(), !state.unfinished.is_empty() || !state.rounds.is_empty())
+                let more = state.more_sockets || !state.unfinished.is_empty() || !state.rounds.is_empty();
+                (!state.wheel.is_empty(), more)
             };
             tokio::select! {
-                () = self.handle.notified() => {}
+                // Whoever published hears of it before its readers do: their next events are on the way meanwhile.
+                () = self.handle.notified() => tokio::task::yield_now().await,
                 ready = sockets.readable() => {
                     ready?.clear_ready();
-                    self.state.borrow_mut().on_sockets()?;
+                    self.state.borrow_mut().more_sockets = true;
                 }
                 _ = tick.tick(), if ticking => self.state.borrow_mut().on_tick(),
                 // Lets accepts and requests of this thread have their turn first.
@@ -114,6 +119,9 @@ impl Shard {
             let mut state = self.state.borrow_mut();
             for message in self.handle.take() {
                 state.on_message(message);
+            }
+            if state.more_sockets {
+                state.on_sockets()?;
             }
             state.pass();
             state.go_round();
