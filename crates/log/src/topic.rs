@@ -120,6 +120,27 @@ impl Pattern {
     }
 }
 
+impl Pattern {
+    /// Whether every topic that `other` describes is one of those it describes. Where two patterns mean the same in
+    /// different words the answer may be no.
+    pub fn covers(&self, other: &Self) -> bool {
+        if other.0.starts_with('$') && !self.0.starts_with('$') {
+            return false;
+        }
+        let mut segments = other.0.split('/');
+        for wanted in self.0.split('/') {
+            match (wanted, segments.next()) {
+                ("**", _) => return true,
+                (_, None | Some("**")) => return false,
+                ("*", Some(_)) => {}
+                (wanted, Some(segment)) if wanted == segment => {}
+                _ => return false,
+            }
+        }
+        segments.next().is_none()
+    }
+}
+
 impl Selection {
     /// Collects topics and patterns; a pattern without wildcards counts as its topic.
     pub fn new(patterns: impl IntoIterator<Item = Pattern>) -> Self {
@@ -336,6 +357,31 @@ mod tests {
             (["*", wanted @ ..], [_, given @ ..]) => defined(wanted, given),
             ([first, wanted @ ..], [same, given @ ..]) => first == same && defined(wanted, given),
             _ => false,
+        }
+    }
+
+    fn any_pattern() -> impl Strategy<Value = Pattern> {
+        let segment = prop::sample::select(vec!["a", "b", "$a", "*"]);
+        (prop::collection::vec(segment, 1..4), any::<bool>()).prop_map(|(segments, below)| {
+            let text = segments.join("/") + if below { "/**" } else { "" };
+            Pattern::new(&text).unwrap()
+        })
+    }
+
+    fn any_topic() -> impl Strategy<Value = Topic> {
+        prop::collection::vec(prop::sample::select(vec!["a", "b", "c", "$a"]), 1..5)
+            .prop_map(|segments| Topic::new(&segments.join("/")).unwrap())
+    }
+
+    proptest! {
+        #[test]
+        fn a_covering_pattern_matches_whatever_the_covered_one_does(
+            wide in any_pattern(), narrow in any_pattern(), topic in any_topic()
+        ) {
+            prop_assert!(!wide.covers(&narrow) || !narrow.matches(&topic) || wide.matches(&topic));
+            prop_assert!(wide.covers(&wide));
+            // A topic is a pattern that describes itself alone.
+            prop_assert_eq!(wide.covers(&Pattern::new(topic.as_str()).unwrap()), wide.matches(&topic));
         }
     }
 }

@@ -124,7 +124,7 @@ fn classes(written: Vec<WrittenClass>, storage: &Storage, layers: &Layers<'_>) -
         Storage::Disk(_) => Class::default(),
         Storage::Memory => Class { durability: Durability::Memory, ..Class::default() },
     };
-    let mut taken: BTreeMap<String, Place> = BTreeMap::new();
+    let mut taken: BTreeMap<Pattern, Place> = BTreeMap::new();
     let mut classes = Vec::with_capacity(written.len());
     for (index, class) in written.into_iter().enumerate() {
         let from = Reader { layers, prefix: format!("class.{index}.") };
@@ -138,7 +138,7 @@ fn classes(written: Vec<WrittenClass>, storage: &Storage, layers: &Layers<'_>) -
         for (at, pattern) in class.topics.iter().enumerate() {
             let place = layers.place(&format!("class.{index}.topics.{at}"));
             check_reached(pattern, &taken, &place)?;
-            taken.entry(pattern.as_str().to_owned()).or_insert(place);
+            taken.entry(pattern.clone()).or_insert(place);
         }
         classes.push(class);
     }
@@ -160,34 +160,16 @@ fn class_of(written: WrittenClass, implied: &Class, from: &Reader<'_, '_>) -> Re
 }
 
 /// Refuses a pattern all of whose topics an earlier one takes: the first match wins, so it would never be used.
-fn check_reached(pattern: &Pattern, taken: &BTreeMap<String, Place>, place: &Place) -> Result<(), ConfigError> {
-    let Some((taker, at)) = taken.iter().find(|(earlier, _)| covers(earlier, pattern.as_str())) else {
+fn check_reached(pattern: &Pattern, taken: &BTreeMap<Pattern, Place>, place: &Place) -> Result<(), ConfigError> {
+    let Some((taker, at)) = taken.iter().find(|(earlier, _)| earlier.covers(pattern)) else {
         return Ok(());
     };
-    let (taker, fix) = match taker == pattern.as_str() {
+    let (taker, fix) = match taker == pattern {
         true => (format!("the same pattern at {at}"), "remove one of the two"),
         false => (format!("\"{taker}\" at {at}"), "move it into a class above"),
     };
     let problem = Problem::Unreachable { pattern: pattern.as_str().to_owned(), taker, fix };
     Err(ConfigError::new(place.clone(), problem))
-}
-
-/// Whether every topic of the pattern `narrow` is one of the pattern `wide`.
-fn covers(wide: &str, narrow: &str) -> bool {
-    if narrow.starts_with('$') && !wide.starts_with('$') {
-        return false;
-    }
-    let mut segments = narrow.split('/');
-    for wanted in wide.split('/') {
-        match (wanted, segments.next()) {
-            ("**", _) => return true,
-            (_, None | Some("**")) => return false,
-            ("*", Some(_)) => {}
-            (wanted, Some(segment)) if wanted == segment => {}
-            _ => return false,
-        }
-    }
-    segments.next().is_none()
 }
 
 /// Without access control everybody who reaches the hub may do everything, so only this machine may reach it.
@@ -259,33 +241,4 @@ fn check_fits(
 /// A number of bytes or things as the machine counts them; on a 32-bit machine more than it can hold is all it can.
 fn count(value: u64) -> usize {
     usize::try_from(value).unwrap_or(usize::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use headwater_log::Topic;
-    use proptest::prelude::*;
-
-    fn pattern() -> impl Strategy<Value = String> {
-        let segment = prop::sample::select(vec!["a", "b", "$a", "*"]);
-        (prop::collection::vec(segment, 1..4), any::<bool>())
-            .prop_map(|(segments, below)| segments.join("/") + if below { "/**" } else { "" })
-    }
-
-    fn topic() -> impl Strategy<Value = String> {
-        prop::collection::vec(prop::sample::select(vec!["a", "b", "c", "$a"]), 1..5).prop_map(|topic| topic.join("/"))
-    }
-
-    proptest! {
-        #[test]
-        fn a_covering_pattern_matches_whatever_the_covered_one_does(
-            wide in pattern(), narrow in pattern(), topic in topic()
-        ) {
-            let topic = Topic::new(&topic).unwrap();
-            let matches = |text: &str| Pattern::new(text).unwrap().matches(&topic);
-            prop_assert!(!covers(&wide, &narrow) || !matches(&narrow) || matches(&wide));
-            prop_assert!(covers(&wide, &wide));
-        }
-    }
 }
