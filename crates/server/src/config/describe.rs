@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use super::access::{Access, KeySource};
 use super::error::Place;
 use super::keys::{CLASS, Key, Show, keys};
 use super::{Resolved, Settings};
@@ -41,12 +42,19 @@ impl Resolved {
     pub fn print(&self) -> String {
         let mut text = INTRODUCTION.to_owned();
         let mut table = "";
+        let used = |table: &str| {
+            let mut keys = keys().iter().filter(|key| matches!(key.show, Show::Hub(_)));
+            keys.any(|key| {
+                key.name.rsplit_once('.').is_some_and(|(head, _)| head == table)
+                    && !key.values(&self.settings).is_empty()
+            })
+        };
         for key in keys().iter().filter(|key| matches!(key.show, Show::Hub(_))) {
             let (head, name) = key.name.rsplit_once('.').unwrap_or(("", key.name));
             let values = key.values(&self.settings);
             if head != table {
                 table = head;
-                let _ = writeln!(text, "\n{}[{table}]", if values.is_empty() { "# " } else { "" });
+                let _ = writeln!(text, "\n{}[{table}]", if used(table) { "" } else { "# " });
             }
             let _ = writeln!(text, "\n# {}\n# {}", key.meaning, self.facts(key));
             let _ = match values.first() {
@@ -54,6 +62,7 @@ impl Resolved {
                 None => writeln!(text, "# {name} = \"{}\"", key.takes.placeholder()),
             };
         }
+        self.print_access_keys(&mut text);
         self.print_classes(&mut text);
         text
     }
@@ -80,13 +89,49 @@ impl Resolved {
         parts.collect::<Vec<_>>().join(", ")
     }
 
+    /// What should be changed although the configuration can be used, one sentence each.
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = self.settings.access.as_ref().map(Access::warnings).unwrap_or_default();
+        if self.settings.tls.is_none() && !self.settings.listen.ip().to_canonical().is_loopback() {
+            warnings.push(format!(
+                "{} speaks plain HTTP to other machines, so tokens can be read on the way; set `tls`, or listen on loopback behind a proxy that speaks TLS",
+                self.settings.listen
+            ));
+        }
+        warnings
+    }
+
+    fn print_access_keys(&self, text: &mut String) {
+        text.push_str("\n# Keys that verify tokens. Secrets are not printed.\n");
+        let keys = || {
+            keys().iter().filter_map(|key| match key.show {
+                Show::AccessKey(show) => Some((key, key.name.strip_prefix("access.keys.")?, show)),
+                Show::Hub(_) | Show::Class(_) => None,
+            })
+        };
+        for (key, name, _) in keys() {
+            let _ = writeln!(text, "#   {name}: {} ({})", key.meaning, key.takes.unit());
+        }
+        for access_key in self.settings.access.iter().flat_map(|access| &access.keys) {
+            text.push_str("\n[[access.keys]]\n");
+            for (_, name, show) in keys() {
+                if let Some(value) = show(access_key) {
+                    let _ = writeln!(text, "{name} = {value}");
+                }
+            }
+            if matches!(access_key.source, KeySource::Inline(_)) {
+                text.push_str("# secret: set, not printed\n");
+            }
+        }
+    }
+
     fn print_classes(&self, text: &mut String) {
         text.push_str("\n# Classes: the first with a matching pattern takes a topic.\n");
         let keys: Vec<_> = keys()
             .iter()
             .filter_map(|key| match key.show {
                 Show::Class(show) => Some((key, key.name.strip_prefix("class.")?, show)),
-                Show::Hub(_) => None,
+                Show::Hub(_) | Show::AccessKey(_) => None,
             })
             .collect();
         for (key, name, _) in &keys {

@@ -5,6 +5,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use super::access::KeyFault;
+
 /// A configuration that cannot be used. Its text is one sentence with the place and the fix.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", one_line(&format!("{place}: {problem}")))]
@@ -60,13 +62,24 @@ pub(super) enum Problem {
     #[error("`{key}` names {}, which cannot be opened ({error}); check the path and who may read it", path.display())]
     NoSuchFile { key: &'static str, path: PathBuf, error: io::Error },
     #[error(
-        "{listen} can be reached from other machines and this version has no access control; listen on \
-         127.0.0.1:{} and put a reverse proxy or a tunnel that checks who comes in front of it on this machine",
+        "{listen} can be reached from other machines and without access control everybody who reaches the hub may do \
+         everything; say who may under [access], or listen on 127.0.0.1:{}",
         listen.port()
     )]
     NotLoopback { listen: SocketAddr },
-    #[error("access control comes with a later version; remove `access` and keep the hub on a loopback address")]
-    AccessNotYet,
+    #[error(
+        "`access` has neither keys nor rights for everybody, so nobody could use the hub; add [[access.keys]] with id, \
+         algorithm and secret_env, or patterns to `access.anonymous`"
+    )]
+    AccessForNobody,
+    #[error("a key without `{missing}` cannot be used; add {example}")]
+    KeyWithout { missing: &'static str, example: &'static str },
+    #[error("a key has one of `secret`, `secret_env`, `secret_file` and `public_key_file`, not {found}; keep one")]
+    KeySources { found: usize },
+    #[error("two keys of the same issuer are called \"{0}\"; a token could mean either, so rename one")]
+    KeyTwice(String),
+    #[error("key \"{id}\" cannot be used: {fault}")]
+    BadKey { id: String, fault: KeyFault },
     #[error("a class without `topics` takes no event; add topics = [\"prices/**\"], or [\"**\"] for all")]
     ClassWithoutTopics,
     #[error("\"{pattern}\" is never reached because {taker} takes all its topics first; {fix}")]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use headwater_log::{Class, Durability, Pattern};
 
+use super::access::{Access, AccessKey, KeySource};
 use super::units::{format_duration, format_size};
 use super::{LogLevel, Settings, Storage};
 
@@ -44,6 +45,10 @@ pub enum Takes {
     Word(&'static [&'static str]),
     /// A list of topics and patterns.
     Patterns,
+    /// A text.
+    Text,
+    /// A list of texts.
+    Texts,
 }
 
 /// The range of a number, both ends included.
@@ -62,6 +67,8 @@ pub struct Bounds<T> {
 pub(super) enum Show {
     /// A key of the hub: its value as TOML, none while it is not set.
     Hub(fn(&Settings) -> Option<String>),
+    /// A key of every key that verifies tokens, none while it is not set or not to be shown.
+    AccessKey(fn(&AccessKey) -> Option<String>),
     /// A key of every class.
     Class(fn(&Class) -> String),
 }
@@ -72,6 +79,7 @@ impl Key {
         let name = match self.show {
             Show::Hub(_) => self.name,
             Show::Class(_) => CLASS,
+            Show::AccessKey(_) => ACCESS_KEYS,
         };
         format!("{PREFIX}{}", name.to_uppercase().replace('.', "__"))
     }
@@ -80,6 +88,7 @@ impl Key {
     pub fn default(&self) -> Option<String> {
         match self.show {
             Show::Hub(show) => show(&Settings::default()),
+            Show::AccessKey(_) => None,
             Show::Class(_) if self.takes == Takes::Patterns => None,
             Show::Class(show) => Some(show(&Class::default())),
         }
@@ -90,6 +99,7 @@ impl Key {
         match self.show {
             Show::Hub(show) => show(settings).into_iter().collect(),
             Show::Class(show) => settings.classes.iter().map(show).collect(),
+            Show::AccessKey(show) => settings.access.iter().flat_map(|access| &access.keys).filter_map(show).collect(),
         }
     }
 }
@@ -105,6 +115,8 @@ impl Takes {
             Self::Size(_) => "a size such as \"256KiB\"".to_owned(),
             Self::Number(_) => "a whole number such as 1000".to_owned(),
             Self::Word(words) => format!("one of {}", quoted(words)),
+            Self::Text => "a text".to_owned(),
+            Self::Texts => "a list of texts".to_owned(),
             Self::Patterns => "a list of topics and patterns such as [\"prices/**\"]".to_owned(),
         }
     }
@@ -120,6 +132,8 @@ impl Takes {
             Self::Number(bounds) => format!("number, {}", bounds.text(u64::to_string)),
             Self::Word(words) => words.join(", "),
             Self::Patterns => "list of topics and patterns".to_owned(),
+            Self::Text => "text".to_owned(),
+            Self::Texts => "list of texts".to_owned(),
         }
     }
 
@@ -134,6 +148,8 @@ impl Takes {
             Self::Number(_) => "NUMBER",
             Self::Word(_) => "LEVEL",
             Self::Patterns => "PATTERNS",
+            Self::Text => "TEXT",
+            Self::Texts => "LIST",
         }
     }
 }
@@ -174,6 +190,12 @@ pub(super) const PREFIX: &str = "HEADWATER_";
 /// The list of classes.
 pub(super) const CLASS: &str = "class";
 
+/// The list of keys that verify tokens.
+pub(super) const ACCESS_KEYS: &str = "access.keys";
+
+/// The lists of tables.
+pub(super) const LISTS: [&str; 2] = [CLASS, ACCESS_KEYS];
+
 const KEYS: &[&Key] = &[
     &LISTEN,
     &DATA,
@@ -198,6 +220,19 @@ const KEYS: &[&Key] = &[
     &LIMITS_QUEUE,
     &LIMITS_CONNECTIONS,
     &LIMITS_SESSIONS,
+    &ACCESS_AUDIENCE,
+    &ACCESS_HOSTS,
+    &ACCESS_ORIGINS,
+    &ACCESS_ANONYMOUS_SUBSCRIBE,
+    &ACCESS_ANONYMOUS_PUBLISH,
+    &ACCESS_KEYS_ID,
+    &ACCESS_KEYS_ALGORITHM,
+    &ACCESS_KEYS_ISSUER,
+    &ACCESS_KEYS_AUDIENCE,
+    &ACCESS_KEYS_SECRET,
+    &ACCESS_KEYS_SECRET_ENV,
+    &ACCESS_KEYS_SECRET_FILE,
+    &ACCESS_KEYS_PUBLIC_KEY_FILE,
     &CLASS_TOPICS,
     &CLASS_DURABILITY,
     &CLASS_RETENTION_AGE,
@@ -427,6 +462,132 @@ pub(super) const LIMITS_SESSIONS: Key = Key {
     show: Show::Hub(|settings| Some(settings.limits.sessions.to_string())),
 };
 
+pub(super) const ACCESS_AUDIENCE: Key = Key {
+    name: "access.audience",
+    flag: None,
+    takes: Takes::Text,
+    meaning: "What the `aud` of a token has to name, usually the address of the hub.",
+    restart: false,
+    show: Show::Hub(|settings| settings.access.as_ref()?.audience.as_deref().and_then(text)),
+};
+
+pub(super) const ACCESS_HOSTS: Key = Key {
+    name: "access.hosts",
+    flag: None,
+    takes: Takes::Texts,
+    meaning: "Names under which the hub is reached, with or without a port; IP addresses and localhost need no entry.",
+    restart: false,
+    show: Show::Hub(|settings| list(settings.access.as_ref(), |access| &access.hosts)),
+};
+
+pub(super) const ACCESS_ORIGINS: Key = Key {
+    name: "access.origins",
+    flag: None,
+    takes: Takes::Texts,
+    meaning: "Origins of web pages that may use the hub, such as \"https://app.example\".",
+    restart: false,
+    show: Show::Hub(|settings| list(settings.access.as_ref(), |access| &access.origins)),
+};
+
+pub(super) const ACCESS_ANONYMOUS_SUBSCRIBE: Key = Key {
+    name: "access.anonymous.subscribe",
+    flag: None,
+    takes: Takes::Patterns,
+    meaning: "What may be read without a credential.",
+    restart: false,
+    show: Show::Hub(|settings| Some(patterns(settings.access.as_ref()?.anonymous.subscribe()))),
+};
+
+pub(super) const ACCESS_ANONYMOUS_PUBLISH: Key = Key {
+    name: "access.anonymous.publish",
+    flag: None,
+    takes: Takes::Patterns,
+    meaning: "What may be published to without a credential.",
+    restart: false,
+    show: Show::Hub(|settings| Some(patterns(settings.access.as_ref()?.anonymous.publish()))),
+};
+
+pub(super) const ACCESS_KEYS_ID: Key = Key {
+    name: "access.keys.id",
+    flag: None,
+    takes: Takes::Text,
+    meaning: "Name of the key, which the `kid` of a token selects it by.",
+    restart: false,
+    show: Show::AccessKey(|key| text(&key.id)),
+};
+
+pub(super) const ACCESS_KEYS_ALGORITHM: Key = Key {
+    name: "access.keys.algorithm",
+    flag: None,
+    takes: Takes::Word(&["HS256", "EdDSA", "ES256", "RS256"]),
+    meaning: "The one algorithm the key verifies.",
+    restart: false,
+    show: Show::AccessKey(|key| text(key.algorithm.as_str())),
+};
+
+pub(super) const ACCESS_KEYS_ISSUER: Key = Key {
+    name: "access.keys.issuer",
+    flag: None,
+    takes: Takes::Text,
+    meaning: "What the `iss` of tokens of this key has to be.",
+    restart: false,
+    show: Show::AccessKey(|key| key.issuer.as_deref().and_then(text)),
+};
+
+pub(super) const ACCESS_KEYS_AUDIENCE: Key = Key {
+    name: "access.keys.audience",
+    flag: None,
+    takes: Takes::Text,
+    meaning: "What the `aud` of tokens of this key has to name, instead of `access.audience`.",
+    restart: false,
+    show: Show::AccessKey(|key| key.audience.as_deref().and_then(text)),
+};
+
+pub(super) const ACCESS_KEYS_SECRET: Key = Key {
+    name: "access.keys.secret",
+    flag: None,
+    takes: Takes::Text,
+    meaning: "The secret of an HS256 key, at least 32 random bytes; never printed.",
+    restart: false,
+    show: Show::AccessKey(|_| None),
+};
+
+pub(super) const ACCESS_KEYS_SECRET_ENV: Key = Key {
+    name: "access.keys.secret_env",
+    flag: None,
+    takes: Takes::Text,
+    meaning: "Environment variable that holds the secret.",
+    restart: false,
+    show: Show::AccessKey(|key| match &key.source {
+        KeySource::Variable(name, _) => text(name),
+        _ => None,
+    }),
+};
+
+pub(super) const ACCESS_KEYS_SECRET_FILE: Key = Key {
+    name: "access.keys.secret_file",
+    flag: None,
+    takes: Takes::File,
+    meaning: "File that holds the secret.",
+    restart: false,
+    show: Show::AccessKey(|key| match &key.source {
+        KeySource::SecretFile(path) => text(&path.to_string_lossy()),
+        _ => None,
+    }),
+};
+
+pub(super) const ACCESS_KEYS_PUBLIC_KEY_FILE: Key = Key {
+    name: "access.keys.public_key_file",
+    flag: None,
+    takes: Takes::File,
+    meaning: "File with the public key of an EdDSA, ES256 or RS256 key, PEM or JWK.",
+    restart: false,
+    show: Show::AccessKey(|key| match &key.source {
+        KeySource::PublicKeyFile(path) => text(&path.to_string_lossy()),
+        _ => None,
+    }),
+};
+
 pub(super) const CLASS_TOPICS: Key = Key {
     name: "class.topics",
     flag: None,
@@ -434,10 +595,7 @@ pub(super) const CLASS_TOPICS: Key = Key {
     meaning: "The topics of the class; the first class that matches a topic wins, and one for every other topic is \
               implied.",
     restart: false,
-    show: Show::Class(|class| {
-        let patterns: Vec<String> = class.topics.iter().map(|pattern: &Pattern| quote(pattern.as_str())).collect();
-        format!("[{}]", patterns.join(", "))
-    }),
+    show: Show::Class(|class| patterns(&class.topics)),
 };
 
 pub(super) const CLASS_DURABILITY: Key = Key {
@@ -514,6 +672,16 @@ fn size(value: u64) -> Option<String> {
 
 fn text(value: &str) -> Option<String> {
     Some(quote(value))
+}
+
+fn list(access: Option<&Access>, of: impl Fn(&Access) -> &Vec<String>) -> Option<String> {
+    let texts: Vec<String> = of(access?).iter().map(|text| quote(text)).collect();
+    Some(format!("[{}]", texts.join(", ")))
+}
+
+fn patterns(patterns: &[Pattern]) -> String {
+    let patterns: Vec<String> = patterns.iter().map(|pattern| quote(pattern.as_str())).collect();
+    format!("[{}]", patterns.join(", "))
 }
 
 fn quote_unless_zero(value: String) -> String {

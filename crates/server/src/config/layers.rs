@@ -12,7 +12,7 @@ use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
 use super::error::{ConfigError, Place, Problem};
-use super::keys::{CLASS, Key, PREFIX, keys};
+use super::keys::{Key, LISTS, PREFIX, keys};
 use super::shape::{self, Fault};
 use super::written::Written;
 
@@ -62,6 +62,7 @@ impl<'t> Layers<'t> {
             .filter(|(name, value)| !NOT_KEYS.contains(name) && !value.is_empty())
             .collect();
         ours.sort_unstable();
+        let mut unknown = Vec::new();
         for (name, value) in ours {
             let place = Place::Variable(name.to_owned());
             let Some(value) = value.to_str() else {
@@ -71,19 +72,26 @@ impl<'t> Layers<'t> {
                 if is_service_link(name, value) {
                     continue;
                 }
-                return Err(ConfigError::new(place, unknown_variable(name)));
+                unknown.push((name, place));
+                continue;
             };
             let start = self.stretch(value, place);
-            if key.variable() == format!("{PREFIX}{}", CLASS.to_uppercase()) {
+            if let Some(name) =
+                LISTS.into_iter().find(|list| key.name.strip_prefix(list).is_some_and(|rest| rest.starts_with('.')))
+            {
                 let list = DeValue::parse(value).map_err(|error| self.syntax(&error, start))?;
                 let list = moved(list, start);
-                shape::check_value(CLASS, &list).map_err(|fault| self.refuse(fault))?;
-                set(self.document.get_mut(), CLASS, list);
+                shape::check_value(name, &list).map_err(|fault| self.refuse(fault))?;
+                set(self.document.get_mut(), name, list);
             } else {
                 self.set_text(key, value, start);
             }
         }
-        Ok(())
+        let named = self.secret_variables();
+        match unknown.into_iter().find(|(name, _)| !named.iter().any(|known| known == name)) {
+            Some((name, place)) => Err(ConfigError::new(place, unknown_variable(name))),
+            None => Ok(()),
+        }
     }
 
     /// Lays flags over it.
@@ -110,6 +118,19 @@ impl<'t> Layers<'t> {
     /// Where a key was written: segments joined by `.`, entries of lists by index. [`Place::Default`] if nowhere.
     pub(super) fn place(&self, path: &str) -> Place {
         self.span(path).map_or(Place::Default, |span| self.place_at(span.start))
+    }
+
+    /// The variables that hold secrets: their names are the operator's choice and may begin like ours.
+    fn secret_variables(&self) -> Vec<String> {
+        let Some(DeValue::Table(access)) = self.document.get_ref().get("access").map(Spanned::get_ref) else {
+            return Vec::new();
+        };
+        let Some(DeValue::Array(keys)) = access.get("keys").map(Spanned::get_ref) else { return Vec::new() };
+        let named = keys.iter().filter_map(|key| match key.get_ref() {
+            DeValue::Table(key) => key.get("secret_env")?.get_ref().as_str().map(str::to_owned),
+            _ => None,
+        });
+        named.collect()
     }
 
     fn span(&self, path: &str) -> Option<Range<usize>> {
@@ -235,10 +256,6 @@ fn one_line(message: &str) -> String {
 }
 
 fn unknown_variable(name: &str) -> Problem {
-    let access = format!("{PREFIX}{}", shape::ACCESS.to_uppercase());
-    if name.starts_with(&access) {
-        return Problem::AccessNotYet;
-    }
     let known: Vec<String> = keys().iter().map(|key| key.variable()).collect();
     // Without the prefix, which would make every name look alike.
     let rests = known.iter().filter_map(|name| name.strip_prefix(PREFIX));

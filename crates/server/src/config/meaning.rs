@@ -3,13 +3,17 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use headwater_access::Rights;
 use headwater_log::{Class, Classes, Durability, Pattern, Retention};
 
+use super::access::{Access, AccessKey, KeySource, is_host, is_origin};
 use super::error::{ConfigError, Place, Problem};
 use super::keys::{self, Bounds, Key, Takes};
 use super::layers::Layers;
 use super::units::{format_duration, format_size};
-use super::written::{Number, Size, Value, Written, WrittenClass, WrittenLimits, WrittenTls};
+use super::written::{
+    List, Number, Size, Text, Value, Written, WrittenAccess, WrittenClass, WrittenKey, WrittenLimits, WrittenTls,
+};
 use super::{Limits, Settings, Storage, TlsFiles};
 
 /// Makes settings of what was written.
@@ -28,6 +32,7 @@ pub(super) fn mean(written: Written, layers: &Layers<'_>) -> Result<Settings, Co
         drain: from.duration(&keys::DRAIN, written.drain, default.drain)?,
         max_age: from.duration(&keys::MAX_AGE, written.max_age, default.max_age)?,
         tls: tls(written.tls, &from)?,
+        access: written.access.map(|written| access(written, layers)).transpose()?,
         classes: classes(written.class, &storage, layers)?,
         idempotency: from.duration(&keys::IDEMPOTENCY, written.idempotency, default.idempotency)?,
         shards: if shards == 0 { default.shards } else { count(shards) },
@@ -103,6 +108,64 @@ fn tls(written: WrittenTls, from: &Reader<'_, '_>) -> Result<Option<TlsFiles>, C
     }
 }
 
+fn access(written: WrittenAccess, layers: &Layers<'_>) -> Result<Access, ConfigError> {
+    let checked = |key: &Key, list: List<Text>, holds: fn(&str) -> bool, example: &str| {
+        let texts: Vec<String> = list.0.into_iter().map(|text| text.0).collect();
+        match texts.iter().position(|text| !holds(text)) {
+            None => Ok(texts),
+            Some(index) => {
+                let why = format!("{:?} is none; write one such as {example}", texts[index]);
+                let place = match layers.place(&format!("{}.{index}", key.name)) {
+                    Place::Default => layers.place(key.name),
+                    place => place,
+                };
+                Err(ConfigError::new(place, Problem::BadValue { key: key.name.to_owned(), why }))
+            }
+        }
+    };
+    let mut keys: Vec<AccessKey> = Vec::with_capacity(written.keys.len());
+    for (index, key) in written.keys.into_iter().enumerate() {
+        let place = || layers.place(&format!("{}.{index}", keys::ACCESS_KEYS));
+        let key = access_key(key).map_err(|problem| ConfigError::new(place(), problem))?;
+        if keys.iter().any(|other| (&other.id, &other.issuer) == (&key.id, &key.issuer)) {
+            return Err(ConfigError::new(place(), Problem::KeyTwice(key.id)));
+        }
+        keys.push(key);
+    }
+    let access = Access {
+        audience: written.audience.map(|audience| audience.0.0),
+        hosts: checked(&keys::ACCESS_HOSTS, written.hosts, is_host, "\"hub.example\"")?,
+        origins: checked(&keys::ACCESS_ORIGINS, written.origins, is_origin, "\"https://app.example\"")?,
+        anonymous: Rights::new(written.anonymous.subscribe.0, written.anonymous.publish.0, false),
+        keys,
+    };
+    match access.keys.is_empty() && access.anonymous.is_none() {
+        true => Err(ConfigError::new(layers.place("access"), Problem::AccessForNobody)),
+        false => Ok(access),
+    }
+}
+
+fn access_key(written: WrittenKey) -> Result<AccessKey, Problem> {
+    let without = |missing, example| Problem::KeyWithout { missing, example };
+    let mut sources: Vec<KeySource> = Vec::new();
+    sources.extend(written.secret.map(|secret| KeySource::Inline(secret.0)));
+    sources.extend(written.secret_env.map(|name| KeySource::Variable(name.0.0, None)));
+    sources.extend(written.secret_file.map(|path| KeySource::SecretFile(path.0)));
+    sources.extend(written.public_key_file.map(|path| KeySource::PublicKeyFile(path.0)));
+    let found = sources.len();
+    let source = sources.pop().ok_or(without("secret_env", "secret_env = \"HEADWATER_SECRET\", or public_key_file"))?;
+    if found > 1 {
+        return Err(Problem::KeySources { found });
+    }
+    Ok(AccessKey {
+        id: written.id.ok_or(without("id", "id = \"main\""))?.0.0,
+        algorithm: written.algorithm.ok_or(without("algorithm", "algorithm = \"HS256\""))?.0,
+        issuer: written.issuer.map(|issuer| issuer.0.0),
+        audience: written.audience.map(|audience| audience.0.0),
+        source,
+    })
+}
+
 fn limits(written: WrittenLimits, from: &Reader<'_, '_>) -> Result<Limits, ConfigError> {
     let default = Limits::default();
     Ok(Limits {
@@ -174,7 +237,7 @@ fn check_reached(pattern: &Pattern, taken: &BTreeMap<Pattern, Place>, place: &Pl
 
 /// Without access control everybody who reaches the hub may do everything, so only this machine may reach it.
 fn check_reach(settings: &Settings, from: &Reader<'_, '_>) -> Result<(), ConfigError> {
-    if settings.listen.ip().to_canonical().is_loopback() {
+    if settings.access.is_some() || settings.listen.ip().to_canonical().is_loopback() {
         return Ok(());
     }
     Err(ConfigError::new(from.place(&keys::LISTEN), Problem::NotLoopback { listen: settings.listen }))

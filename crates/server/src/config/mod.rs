@@ -8,6 +8,7 @@
 //! The way of a value: text → `layers` (merged, with places) → `shape` (known keys, right kinds) → `written`
 //! (read) → `meaning` (ranges and combinations).
 
+mod access;
 mod describe;
 mod error;
 mod keys;
@@ -22,6 +23,7 @@ mod written;
 #[cfg(test)]
 mod tests;
 
+pub use access::{Access, AccessKey, KeyFault, KeySource, Secret};
 pub use describe::{reference, restart_needed};
 pub use error::{ConfigError, Place};
 pub use keys::{Bounds, Key, Takes, keys};

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use headwater_log::Classes;
 
+use super::access::Access;
+
 /// Everything a hub is started with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -24,6 +26,8 @@ pub struct Settings {
     pub max_age: Duration,
     /// Certificate and key; with them `listen` speaks TLS.
     pub tls: Option<TlsFiles>,
+    /// Who may do what; without it the hub is in development mode.
+    pub access: Option<Access>,
     /// Durability, retention and event size by topic.
     pub classes: Classes,
     /// Window in which a repeated idempotency key is recognised. Default 10 min.
@@ -126,6 +130,7 @@ impl Default for Settings {
             drain: Duration::from_secs(25),
             max_age: Duration::from_secs(3600),
             tls: None,
+            access: None,
             classes: Classes::default(),
             idempotency: Duration::from_secs(600),
             shards: thread::available_parallelism().map_or(1, usize::from),

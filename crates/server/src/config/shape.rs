@@ -7,10 +7,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::error::Problem;
-use super::keys::{CLASS, Key, Takes, keys};
-
-/// The key of access control, which is known and refused.
-pub(super) const ACCESS: &str = "access";
+use super::keys::{CLASS, Key, LISTS, Takes, keys};
 
 /// Checks a whole document.
 ///
@@ -66,9 +63,7 @@ fn first(faults: Vec<Fault>) -> Result<(), Fault> {
 fn check_table(path: &str, table: &DeTable<'_>, faults: &mut Vec<Fault>) {
     for (key, value) in table.iter() {
         let name = join(path, key.get_ref());
-        if name == ACCESS {
-            faults.push(Fault::new(key.span(), Problem::AccessNotYet));
-        } else if is_key(&name) || is_table(&name) {
+        if is_key(&name) || is_table(&name) {
             check_entry(&name, value, faults);
         } else {
             let suggestion = suggestion(path, key.get_ref());
@@ -87,16 +82,16 @@ fn check_entry(name: &str, value: &Spanned<DeValue<'_>>, faults: &mut Vec<Fault>
                 faults.push(wrong(key.takes.shape(), value));
             }
         }
-        (None, DeValue::Array(entries)) if name == CLASS => {
+        (None, DeValue::Array(entries)) if LISTS.contains(&name) => {
             for entry in entries {
                 match entry.get_ref() {
                     DeValue::Table(table) => check_table(name, table, faults),
-                    _ => faults.push(wrong("a list of tables, each with `topics`".to_owned(), entry)),
+                    _ => faults.push(wrong(format!("a list of tables, each with `{}`", head_of(name)), entry)),
                 }
             }
         }
-        (None, _) if name == CLASS => {
-            faults.push(wrong("a list of tables, each under its own [[class]]".to_owned(), value))
+        (None, _) if LISTS.contains(&name) => {
+            faults.push(wrong(format!("a list of tables, each under its own [[{name}]]"), value))
         }
         (None, DeValue::Table(table)) => check_table(name, table, faults),
         (None, _) => faults.push(wrong("a table of keys".to_owned(), value)),
@@ -106,13 +101,13 @@ fn check_entry(name: &str, value: &Spanned<DeValue<'_>>, faults: &mut Vec<Fault>
 /// The part of a value that is of the wrong kind for its key.
 fn misfit<'a, 't>(key: &Key, value: &'a Spanned<DeValue<'t>>) -> Option<&'a Spanned<DeValue<'t>>> {
     match (key.takes, value.get_ref()) {
-        (Takes::Patterns, DeValue::Array(entries)) => {
+        (Takes::Patterns | Takes::Texts, DeValue::Array(entries)) => {
             entries.iter().find(|entry| !matches!(entry.get_ref(), DeValue::String(_)))
         }
         (Takes::Number(_) | Takes::Duration(_) | Takes::Size(_), DeValue::Integer(number)) => {
             i64::from_str_radix(number.as_str(), number.radix()).is_err().then_some(value)
         }
-        (Takes::Number(_) | Takes::Patterns, _) => Some(value),
+        (Takes::Number(_) | Takes::Patterns | Takes::Texts, _) => Some(value),
         (_, DeValue::String(_)) => None,
         _ => Some(value),
     }
@@ -128,6 +123,11 @@ fn describe(value: &DeValue<'_>) -> String {
         DeValue::Array(_) => "a list".to_owned(),
         DeValue::Table(_) => "a table".to_owned(),
     }
+}
+
+/// The key without which an entry of a list is nothing.
+fn head_of(list: &str) -> &'static str {
+    if list == CLASS { "topics" } else { "id" }
 }
 
 fn is_key(name: &str) -> bool {

@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use super::access::{Access, KeySource, Secret};
 use super::error::{ConfigError, Place, Problem};
 use super::keys::{self, Key};
 use super::layers::{CONFIG_VARIABLE, Layers};
@@ -86,13 +87,32 @@ pub fn resolve(sources: &Sources) -> Result<Resolved, ConfigError> {
     };
     layers.add_variables(&sources.variables)?;
     layers.add_flags(&sources.flags);
-    let settings = mean(layers.read()?, &layers)?;
+    let mut settings = mean(layers.read()?, &layers)?;
     if let Some(tls) = &settings.tls {
         check_files(tls, &layers)?;
     }
-    let names = keys::keys().iter().map(|key| key.name).chain([keys::CLASS]);
+    if let Some(access) = &mut settings.access {
+        complete_keys(access, sources, &layers)?;
+    }
+    let names = keys::keys().iter().map(|key| key.name).chain(keys::LISTS);
     let places = names.map(|name| (name, layers.place(name))).filter(|(_, place)| *place != Place::Default).collect();
     Ok(Resolved { settings, places, file: file.map(|(path, _)| path) })
+}
+
+/// Looks up the secrets that are in the environment, and reads every key once, while the place that names it can be
+/// told.
+fn complete_keys(access: &mut Access, sources: &Sources, layers: &Layers<'_>) -> Result<(), ConfigError> {
+    for (index, key) in access.keys.iter_mut().enumerate() {
+        if let KeySource::Variable(name, value) = &mut key.source {
+            let set = sources.variables.iter().find(|(known, value)| known == name.as_str() && !value.is_empty());
+            *value = set.and_then(|(_, value)| value.to_str()).map(|text| Secret(text.to_owned()));
+        }
+        if let Err(fault) = key.load() {
+            let problem = Problem::BadKey { id: key.id.clone(), fault };
+            return Err(ConfigError::new(layers.place(&format!("{}.{index}", keys::ACCESS_KEYS)), problem));
+        }
+    }
+    Ok(())
 }
 
 /// Largest file that is read.

@@ -10,7 +10,9 @@ use proptest::prelude::*;
 use serde::Deserialize;
 
 use super::keys::Show;
-use super::written::{Written, WrittenClass, WrittenLimits, WrittenRetention, WrittenTls};
+use super::written::{
+    Written, WrittenAccess, WrittenClass, WrittenKey, WrittenLimits, WrittenRetention, WrittenRights, WrittenTls,
+};
 use super::*;
 
 #[test]
@@ -79,6 +81,14 @@ fn a_refused_variable_or_flag_is_named() {
         (&[("HEADWATER_COLOUR", "blue")], &[]),
         (&[("HEADWATER_SHARDS", "many")], &[]),
         (&[("HEADWATER_ACCESS__AUDIENCE", "me")], &[]),
+        (&[("HEADWATER_ACCESS__KEYS", "[{ id = \"a\", algorithm = \"HS256\", secret_env = \"S\" }]")], &[]),
+        (
+            &[
+                ("HEADWATER_ACCESS__KEYS", "[{ id = \"a\", algorithm = \"EdDSA\", secret_env = \"S\" }]"),
+                ("S", "s3cr3t"),
+            ],
+            &[],
+        ),
         (&[("HEADWATER_CLASS", "[{ topics = [\"a\"], durabilty = \"disk\" }]")], &[]),
         (&[("HEADWATER_CLASS", "[{ topics = [\"a/**/b\"] }]")], &[]),
         (&[("HEADWATER_CLASS", "memory")], &[]),
@@ -142,15 +152,20 @@ fn every_key_yields_to_its_variable_and_the_variable_to_its_flag() {
         let beside = match key.name {
             "tls.certificate" => format!("tls.key = {other:?}\n"),
             "tls.key" => format!("tls.certificate = {other:?}\n"),
+            // Access that nobody has is refused.
+            "access.anonymous.subscribe" => "access.anonymous.publish = [\"x\"]\n".to_owned(),
+            name if name.starts_with("access.") => "access.anonymous.subscribe = [\"x\"]\n".to_owned(),
             _ => String::new(),
         };
         let file = match key.show {
             Show::Hub(_) => format!("{beside}{} = {low}\n", key.name),
             Show::Class(_) => format!("[[class]]\n{}", class_with(key, &low).join("\n")),
+            // An entry needs several at once: `keys_that_verify_tokens`.
+            Show::AccessKey(_) => continue,
         };
         let variable = match key.show {
             Show::Hub(_) => bare(&middle),
-            Show::Class(_) => format!("[{{ {} }}]", class_with(key, &middle).join(", ")),
+            Show::Class(_) | Show::AccessKey(_) => format!("[{{ {} }}]", class_with(key, &middle).join(", ")),
         };
         let name = key.variable();
         let value = |variables: &[(&str, &str)], flags: &[(&str, &str)]| {
@@ -162,6 +177,27 @@ fn every_key_yields_to_its_variable_and_the_variable_to_its_flag() {
             assert_eq!(value(&[(&name, &variable)], &[(key.name, &bare(&high))]), high, "--{flag}");
         }
     }
+}
+
+#[test]
+fn keys_that_verify_tokens() {
+    let file = "listen = \"0.0.0.0:7070\"\n[access]\norigins = [\"*\"]\n[[access.keys]]\nid = \"a\"\nalgorithm = \"HS256\"\n\
+                secret_env = \"HEADWATER_SECRET\"\n[[access.keys]]\nid = \"b\"\nalgorithm = \"HS256\"\nsecret = \"hunter2\"\n\
+                audience = \"hub\"\nissuer = \"app\"\n";
+    let secret = "0123456789abcdefghijklmnopqrstuv";
+    let resolved = read(Some(file), &[("HEADWATER_SECRET", secret)], &[]).unwrap();
+    let issuers = resolved.settings.access.as_ref().unwrap().issuers().unwrap();
+    let issuers: Vec<_> =
+        issuers.iter().map(|one| (one.name.as_deref(), one.audience.as_deref(), one.keys.len())).collect();
+    assert_eq!(issuers, [(None, None, 1), (Some("app"), Some("hub"), 1)]);
+    // SEC-06: no text of the configuration shows a secret.
+    for text in [resolved.print(), format!("{:?}", resolved.settings)] {
+        assert!(text.contains("HEADWATER_SECRET"), "{text}");
+        assert!(!text.contains(secret) && !text.contains("hunter2"), "{text}");
+    }
+    insta::assert_snapshot!("warnings", resolved.warnings().join("\n"));
+    // A variable without that name is still a mistake.
+    assert!(read(Some(file), &[("HEADWATER_SECRET", secret), ("HEADWATER_SECRETS", "x")], &[]).is_err());
 }
 
 #[test]
@@ -178,10 +214,13 @@ fn every_key_that_can_be_written_is_in_the_table_and_no_other() {
         ("", fields::<Written>()),
         ("tls.", fields::<WrittenTls>()),
         ("limits.", fields::<WrittenLimits>()),
+        ("access.", fields::<WrittenAccess>()),
+        ("access.anonymous.", fields::<WrittenRights>()),
+        ("access.keys.", fields::<WrittenKey>()),
         ("class.", fields::<WrittenClass>()),
         ("class.retention.", fields::<WrittenRetention>()),
     ];
-    let inner = ["tls", "limits", "class", "class.retention"];
+    let inner = ["tls", "limits", "access", "access.anonymous", "access.keys", "class", "class.retention"];
     let mut written: Vec<String> = tables
         .iter()
         .flat_map(|(table, names)| names.iter().map(move |name| format!("{table}{name}")))
@@ -370,6 +409,11 @@ fn examples(key: &Key) -> [&'static str; 3] {
         Takes::Number(_) => ["3", "4", "5"],
         Takes::Word(words) if words.contains(&"disk") => ["\"memory\"", "\"disk\"", "\"memory\""],
         Takes::Word(_) => ["\"warn\"", "\"debug\"", "\"error\""],
+        Takes::Text => ["\"a\"", "\"b\"", "\"c\""],
+        Takes::Texts if key.name == "access.origins" => {
+            ["[\"https://a\"]", "[\"https://b\", \"http://c:1\"]", "[\"*\"]"]
+        }
+        Takes::Texts => ["[\"a\"]", "[\"b\", \"c:1\"]", "[\"d\"]"],
         Takes::Patterns => ["[\"a/*\"]", "[\"b/**\", \"c\"]", "[\"d\"]"],
     }
 }
@@ -383,7 +427,10 @@ fn class_with(key: &Key, value: &str) -> Vec<String> {
 
 /// A TOML value as it is written in a variable or flag.
 fn bare(value: &str) -> String {
-    value.trim_matches('"').to_owned()
+    match value.strip_prefix('[').and_then(|list| list.strip_suffix(']')) {
+        Some(list) => list.replace('"', ""),
+        None => value.trim_matches('"').to_owned(),
+    }
 }
 
 const REFUSED: &[(&str, &str)] = &[
@@ -413,7 +460,21 @@ const REFUSED: &[(&str, &str)] = &[
     ("no address", "listen = \"8080\""),
     ("a name for an address", "listen = \"hub.example:80\""),
     ("an address others reach", "listen = \"0.0.0.0:7070\""),
-    ("access control", "[access]\naudience = \"https://hub.example\""),
+    ("access for nobody", "[access]\naudience = \"https://hub.example\""),
+    ("an origin with a path", "[access]\norigins = [\"https://a.example\", \"https://b.example/\"]"),
+    ("an origin of nobody", "[access]\norigins = [\"null\"]"),
+    ("a part of an origin", "[access]\norigins = [\"https://*.example\"]"),
+    ("a host with a scheme", "[access]\nhosts = [\"https://hub.example\"]"),
+    ("a text where a list of keys belongs", "[access]\nkeys = \"main\""),
+    ("a key without id", "[[access.keys]]\nalgorithm = \"HS256\"\nsecret_env = \"S\""),
+    ("a key without algorithm", "[[access.keys]]\nid = \"a\"\nsecret_env = \"S\""),
+    ("a key without a key", "[[access.keys]]\nid = \"a\"\nalgorithm = \"HS256\""),
+    ("a key from two places", "[[access.keys]]\nid = \"a\"\nalgorithm = \"HS256\"\nsecret_env = \"S\"\nsecret = \"x\""),
+    ("no algorithm", "[[access.keys]]\nid = \"a\"\nalgorithm = \"none\"\nsecret = \"x\""),
+    (
+        "two keys of one name",
+        "[access]\nkeys = [{ id = \"a\", algorithm = \"HS256\", secret = \"x\" }, { id = \"a\", algorithm = \"HS256\", secret = \"y\" }]",
+    ),
     ("a heartbeat below a second", "heartbeat = \"250ms\""),
     ("a heartbeat of zero", "heartbeat = 0"),
     ("an age below the least that is not zero", "max_age = \"1ms\""),

@@ -4,9 +4,11 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use headwater_access::Algorithm;
 use headwater_log::{Durability, Pattern};
 use serde::{Deserialize, Deserializer, de};
 
+use super::access::Secret;
 use super::keys::{IN_MEMORY, quoted};
 use super::units::{parse_duration, parse_size};
 use super::{LogLevel, Storage};
@@ -29,7 +31,41 @@ pub(super) struct Written {
     pub(super) log: Option<Value<LogLevel>>,
     pub(super) tls: WrittenTls,
     pub(super) limits: WrittenLimits,
+    pub(super) access: Option<WrittenAccess>,
     pub(super) class: Vec<WrittenClass>,
+}
+
+/// `[access]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct WrittenAccess {
+    pub(super) audience: Option<Value<Text>>,
+    pub(super) hosts: List<Text>,
+    pub(super) origins: List<Text>,
+    pub(super) anonymous: WrittenRights,
+    pub(super) keys: Vec<WrittenKey>,
+}
+
+/// `anonymous`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct WrittenRights {
+    pub(super) subscribe: List<Pattern>,
+    pub(super) publish: List<Pattern>,
+}
+
+/// One `[[access.keys]]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct WrittenKey {
+    pub(super) id: Option<Value<Text>>,
+    pub(super) algorithm: Option<Value<Algorithm>>,
+    pub(super) issuer: Option<Value<Text>>,
+    pub(super) audience: Option<Value<Text>>,
+    pub(super) secret: Option<Value<Secret>>,
+    pub(super) secret_env: Option<Value<Text>>,
+    pub(super) secret_file: Option<Value<PathBuf>>,
+    pub(super) public_key_file: Option<Value<PathBuf>>,
 }
 
 /// `[tls]`.
@@ -78,6 +114,14 @@ pub(super) struct WrittenRetention {
 #[derive(Clone, Debug)]
 pub(super) struct Value<T>(pub(super) T);
 
+/// A list; a variable, which has no lists, has its entries between commas.
+#[derive(Clone, Debug)]
+pub(super) struct List<T>(pub(super) Vec<T>);
+
+/// A text that says something.
+#[derive(Clone, Debug)]
+pub(super) struct Text(pub(super) String);
+
 /// A size in bytes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Size(pub(super) u64);
@@ -90,6 +134,27 @@ pub(super) struct Number(pub(super) u64);
 trait Scalar: Sized {
     /// Reads it; the error completes the sentence that begins with the key.
     fn scan(text: &str) -> Result<Self, String>;
+}
+
+impl Scalar for Text {
+    fn scan(text: &str) -> Result<Self, String> {
+        match text.trim().is_empty() {
+            true => Err("is empty; write a text or leave the key out".to_owned()),
+            false => Ok(Self(text.to_owned())),
+        }
+    }
+}
+
+impl Scalar for Secret {
+    fn scan(text: &str) -> Result<Self, String> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl Scalar for Algorithm {
+    fn scan(text: &str) -> Result<Self, String> {
+        word(text, &Self::ALL.map(|algorithm| (algorithm.as_str(), algorithm)))
+    }
 }
 
 impl Scalar for SocketAddr {
@@ -186,6 +251,41 @@ impl<'de, T: Scalar> Deserialize<'de> for Value<T> {
 
             fn visit_u64<E: de::Error>(self, number: u64) -> Result<Self::Value, E> {
                 self.visit_str(&number.to_string())
+            }
+        }
+
+        deserializer.deserialize_any(Visitor(std::marker::PhantomData))
+    }
+}
+
+impl<T> Default for List<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<'de, T: Scalar> Deserialize<'de> for List<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor<T>(std::marker::PhantomData<T>);
+
+        impl<'de, T: Scalar> de::Visitor<'de> for Visitor<T> {
+            type Value = List<T>;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a list")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
+                let entries = text.split(',').map(str::trim).filter(|entry| !entry.is_empty());
+                entries.map(T::scan).collect::<Result<_, _>>().map(List).map_err(E::custom)
+            }
+
+            fn visit_seq<A: de::SeqAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
+                let mut list = Vec::new();
+                while let Some(Value(entry)) = entries.next_element()? {
+                    list.push(entry);
+                }
+                Ok(List(list))
             }
         }
 

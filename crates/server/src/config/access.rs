@@ -1,0 +1,169 @@
+//! `[access]`: who may sign credentials, who may come without one, and which names and pages the hub answers.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::PathBuf;
+
+use headwater_access::{Algorithm, Issuer, Key, KeyError, Rights};
+
+/// Access control as configured. Without it the hub is in development mode.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// What the `aud` of a token has to name, for keys that name no audience of their own.
+    pub audience: Option<String>,
+    /// Names, with or without a port, under which the hub is reached; IP addresses and `localhost` need no entry.
+    pub hosts: Vec<String>,
+    /// Origins of web pages that may use the hub, as browsers send them; `*` for any, without cookies.
+    pub origins: Vec<String>,
+    /// What everybody may do who brings no credential.
+    pub anonymous: Rights,
+    /// The keys that verify tokens.
+    pub keys: Vec<AccessKey>,
+}
+
+/// A key that verifies tokens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccessKey {
+    /// What the `kid` of a token names it by.
+    pub id: String,
+    /// The one algorithm it verifies.
+    pub algorithm: Algorithm,
+    /// What the `iss` of its tokens has to be.
+    pub issuer: Option<String>,
+    /// What the `aud` of its tokens has to name, instead of the general one.
+    pub audience: Option<String>,
+    /// Where the key itself is.
+    pub source: KeySource,
+}
+
+/// Where a key is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeySource {
+    /// Written down.
+    Inline(Secret),
+    /// In an environment variable: its name, and its value if it is set.
+    Variable(String, Option<Secret>),
+    /// A secret, the whole content of a file but for line ends at its end.
+    SecretFile(PathBuf),
+    /// A public key, PEM or JWK, in a file.
+    PublicKeyFile(PathBuf),
+}
+
+/// A secret. Nothing prints it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(pub(super) String);
+
+/// Why a key cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyFault {
+    /// The variable is not set.
+    #[error("its variable {0} is not set; set it to a random secret of at least 32 bytes")]
+    NoVariable(String),
+    /// The file cannot be read.
+    #[error("its file {} cannot be read ({error}); check the path and who may read it", path.display())]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// What was read is no key.
+    #[error("it {0}")]
+    Key(#[from] KeyError),
+}
+
+impl Access {
+    /// The keys, read and grouped by who signs with them for which audience.
+    ///
+    /// # Errors
+    /// The id of the first key that cannot be used, and why.
+    pub fn issuers(&self) -> Result<Vec<Issuer>, (String, KeyFault)> {
+        let mut issuers: Vec<Issuer> = Vec::new();
+        for key in &self.keys {
+            let loaded = key.load().map_err(|fault| (key.id.clone(), fault))?;
+            let audience = key.audience.as_ref().or(self.audience.as_ref());
+            match issuers.iter_mut().find(|one| one.name == key.issuer && one.audience.as_ref() == audience) {
+                Some(issuer) => issuer.keys.push(loaded),
+                None => {
+                    let (name, audience) = (key.issuer.clone(), audience.cloned());
+                    issuers.push(Issuer { name, audience, keys: vec![loaded] });
+                }
+            }
+        }
+        Ok(issuers)
+    }
+
+    /// What should be changed although it works, one sentence each.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        for key in &self.keys {
+            if let Some(weakness) = key.load().ok().and_then(|key| key.weakness()) {
+                warnings.push(format!("key `{}` {weakness}", key.id));
+            }
+            if key.audience.is_none() && self.audience.is_none() {
+                warnings.push(format!(
+                    "key `{}` has no audience, so tokens that its issuer makes for other services open this hub; set `access.audience`",
+                    key.id
+                ));
+            }
+        }
+        if self.origins.iter().any(|origin| origin == "*") {
+            warnings.push("`access.origins` takes web pages of any origin; name the ones that are yours".to_owned());
+        }
+        if self.anonymous.publish().iter().any(|pattern| pattern.as_str() == "**") {
+            warnings.push("`access.anonymous.publish` lets everybody publish everything; name patterns".to_owned());
+        }
+        warnings
+    }
+}
+
+impl AccessKey {
+    /// Reads the key.
+    ///
+    /// # Errors
+    /// [`KeyFault`] without any part of the key.
+    pub fn load(&self) -> Result<Key, KeyFault> {
+        let secret = |text: &str| Ok(Key::secret(&self.id, self.algorithm, text.as_bytes())?);
+        match &self.source {
+            KeySource::Inline(text) | KeySource::Variable(_, Some(text)) => secret(&text.0),
+            KeySource::Variable(name, None) => Err(KeyFault::NoVariable(name.clone())),
+            KeySource::SecretFile(path) => secret(read(path)?.trim_end_matches(['\r', '\n'])),
+            KeySource::PublicKeyFile(path) => Ok(Key::from_text(&self.id, self.algorithm, &read(path)?)?),
+        }
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[secret]")
+    }
+}
+
+/// An origin as browsers serialize it: scheme, host and perhaps a port, nothing more; or `*`.
+pub(super) fn is_origin(text: &str) -> bool {
+    if text == "*" {
+        return true;
+    }
+    let Some(rest) = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")) else { return false };
+    let default_port = if text.starts_with("https") { ":443" } else { ":80" };
+    rest.parse::<http::uri::Authority>().is_ok_and(|authority| authority.as_str() == rest)
+        && !rest.contains(['@', '*'])
+        && !rest.ends_with(default_port)
+        && rest == rest.to_ascii_lowercase()
+}
+
+/// A host name, perhaps with a port.
+pub(super) fn is_host(text: &str) -> bool {
+    text.parse::<http::uri::Authority>().is_ok_and(|authority| !authority.host().is_empty())
+        && !text.contains(['@', '*'])
+}
+
+/// Largest file of a key.
+const MAX_BYTES: u64 = 64 << 10;
+
+fn read(path: &PathBuf) -> Result<String, KeyFault> {
+    let mut text = String::new();
+    let outcome = File::open(path).and_then(|file| file.take(MAX_BYTES).read_to_string(&mut text));
+    outcome.map(|_| text).map_err(|error| KeyFault::Unreadable { path: path.clone(), error })
+}
