@@ -71,6 +71,9 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Config(ConfigCommand::Check(options)) => {
             let resolved = config::resolve(&options.sources()).map_err(Failure::Config)?;
             print(&format!("The configuration is good ({}).\n", resolved.origins()));
+            for warning in resolved.warnings() {
+                print(&format!("warning: {warning}\n"));
+            }
             Ok(())
         }
         Command::Bench(command) => bench::run(*command),

@@ -34,6 +34,8 @@ pub enum Closing {
     Drain,
     /// The stream is old enough.
     MaxAge,
+    /// Its credential has ended.
+    Expired,
     /// The reader is too far behind.
     Lagged,
 }
@@ -72,6 +74,7 @@ impl Closing {
         match self {
             Self::Drain => "drain",
             Self::MaxAge => "max_age",
+            Self::Expired => "expired",
             Self::Lagged => "lagged",
         }
     }
@@ -224,6 +227,15 @@ impl Wire {
         self.control(format, None, "headwater.closing", &data, out);
     }
 
+    /// The credential of this session ends at `expires_s` seconds since 1970.
+    pub fn expiring(&self, format: Format, expires_s: u64, session: &str, out: &mut Vec<u8>) {
+        let expires_at = OffsetDateTime::from_unix_timestamp(i64::try_from(expires_s).unwrap_or(i64::MAX));
+        // A time that cannot be written is none that anybody waits for.
+        let expires_at = expires_at.ok().and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_default();
+        let data = format!("{{\"expires_at\":\"{expires_at}\",\"session\":\"{session}\"}}");
+        self.control(format, None, "headwater.expiring", &data, out);
+    }
+
     fn control(&self, format: Format, at: Option<u64>, name: &'static str, text: &str, out: &mut Vec<u8>) {
         match format {
             Format::EventStream => {
@@ -332,6 +344,14 @@ mod tests {
         assert_eq!(
             text(|out| wire().line(&event(), out)),
             "{\"id\":\"1042-6f3a\",\"topic\":\"orders/42\",\"event\":\"order.paid\",\"data\":\"{\\\"total\\\": 12}\",\"key\":null,\"time\":\"2023-11-14T22:13:20.123456Z\"}\n"
+        );
+    }
+
+    #[test]
+    fn expiring_tells_when() {
+        assert_eq!(
+            text(|out| wire().expiring(Format::EventStream, 1_800_000_000, "2-7", out)),
+            "event: headwater.expiring\ndata: {\"expires_at\":\"2027-01-15T08:00:00Z\",\"session\":\"2-7\"}\n\n"
         );
     }
 

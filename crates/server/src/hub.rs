@@ -8,6 +8,7 @@ use headwater_hub::{Tail, Wire};
 use headwater_log::{Class, Classes, Durability, Engine, Pattern, Retention, Topic};
 use tokio::sync::oneshot;
 
+use crate::access::{Access, Memory};
 use crate::config::Settings;
 use crate::edge::budget::Budget;
 use crate::flow::fanout::{Message, ShardHandle};
@@ -29,6 +30,10 @@ pub(crate) struct Hub {
     pub(crate) budget: Budget,
     /// Replaced as a whole by a reload.
     settings: RwLock<Arc<Settings>>,
+    /// Replaced as a whole by a reload.
+    access: RwLock<Arc<Access>>,
+    /// What access control remembers beyond a reload.
+    pub(crate) credentials: Memory,
     draining: AtomicBool,
 }
 
@@ -54,6 +59,8 @@ impl Hub {
             started: Instant::now(),
             budget: Budget::new(settings.limits.connections),
             settings: RwLock::new(Arc::new(settings)),
+            access: RwLock::new(Arc::new(Access::development())),
+            credentials: Memory::default(),
             draining: AtomicBool::new(false),
         })
     }
@@ -68,6 +75,16 @@ impl Hub {
         settings.keep_for_restart(&self.settings());
         self.engine.set_classes(with_own_topics(&settings.classes));
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+    }
+
+    /// The access control in force.
+    pub(crate) fn access(&self) -> Arc<Access> {
+        self.access.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Puts other access control in force, for every request from now on.
+    pub(crate) fn replace_access(&self, access: Access) {
+        *self.access.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(access);
     }
 
     /// A reconnect delay: the configured one ± 50 %, so that a herd does not stay in step (EVR-04).

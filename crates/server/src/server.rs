@@ -10,6 +10,7 @@ use headwater_log::{Embedded, EmbeddedOptions, Engine, Memory, MemoryOptions, Op
 use tokio::sync::watch;
 use tokio::task::LocalSet;
 
+use crate::access::Access;
 use crate::api::router::{self, Api};
 use crate::config::{Settings, Storage};
 use crate::edge::connection::{Phase, Site};
@@ -53,6 +54,9 @@ pub enum StartError {
     /// The certificate or key cannot be used.
     #[error("{0}")]
     Tls(String),
+    /// A key of access control cannot be used.
+    #[error("{0}")]
+    Access(String),
     /// The system gave no thread or descriptor.
     #[error("cannot start a thread of the hub: {0}")]
     System(#[from] io::Error),
@@ -64,6 +68,9 @@ pub enum ReloadError {
     /// The certificate or key cannot be used.
     #[error("{0}")]
     Tls(String),
+    /// A key of access control cannot be used.
+    #[error("{0}")]
+    Access(String),
 }
 
 impl Server {
@@ -73,6 +80,7 @@ impl Server {
     /// [`StartError`] with a sentence for the operator.
     pub fn start(settings: Settings) -> Result<Self, StartError> {
         let tls = settings.tls.as_ref().map(Tls::load).transpose().map_err(StartError::Tls)?;
+        let access = Access::new(&settings).map_err(StartError::Access)?;
         let wanted = settings.listen;
         let shards = settings.shards.max(1);
         let listeners = listener::bind(wanted, shards).map_err(|error| StartError::Listen {
@@ -86,6 +94,7 @@ impl Server {
         })?;
         let address = listeners[0].local_addr()?;
         let hub = Hub::new(open_log(&settings)?, settings);
+        hub.replace_access(access);
         let (phase, _) = watch::channel(Phase::Serving);
         let server =
             Self { hub, address, tls, phase: Arc::new(phase), threads: Mutex::default(), drain: Mutex::default() };
@@ -104,7 +113,7 @@ impl Server {
 
     /// In which access mode it runs, for people.
     pub fn mode(&self) -> &'static str {
-        "development: everybody on this machine may do everything"
+        self.hub.access().mode()
     }
 
     /// Puts what can be changed at run time in force: classes, limits, heartbeat, retry, drain, maximum age, and the
@@ -113,10 +122,12 @@ impl Server {
     /// # Errors
     /// [`ReloadError`]; then nothing was changed.
     pub fn reload(&self, settings: &Settings) -> Result<(), ReloadError> {
+        let access = Access::new(settings).map_err(ReloadError::Access)?;
         if let (Some(tls), Some(files)) = (&self.tls, &settings.tls) {
             tls.reload(files).map_err(ReloadError::Tls)?;
         }
         self.hub.replace_settings(settings.clone());
+        self.hub.replace_access(access);
         tracing::info!("configuration reloaded");
         Ok(())
     }

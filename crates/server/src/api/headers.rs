@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-use crate::access::Visitor;
+use crate::access::{Page, Visitor};
 
 const SECURITY: [(HeaderName, &str); 4] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -21,8 +21,14 @@ pub(crate) fn complete(headers: &mut HeaderMap, visitor: Option<&Visitor>, tls: 
     }
     headers.append(header::VARY, HeaderValue::from_static("Origin"));
     let resource_policy = HeaderName::from_static("cross-origin-resource-policy");
-    match visitor.and_then(|visitor| visitor.origin.clone()) {
-        Some(origin) => {
+    match visitor.and_then(|visitor| visitor.page.clone()) {
+        // T2: no credentials beside a wildcard.
+        Some(Page::Any) => {
+            headers.insert(resource_policy, HeaderValue::from_static("cross-origin"));
+            headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+            headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
+        }
+        Some(Page::Exact(origin)) => {
             headers.insert(resource_policy, HeaderValue::from_static("cross-origin"));
             headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
             headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));

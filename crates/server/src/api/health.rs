@@ -1,12 +1,13 @@
 //! Health and metrics.
 
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use headwater_log::Health;
 use http::{StatusCode, header};
 
 use super::problem::Problem;
 use super::router::Api;
+use crate::access::Caller;
 use crate::observe;
 
 /// `GET /healthz`: the process answers.
@@ -37,7 +38,8 @@ pub(super) async fn ready(State(api): State<Api>) -> Result<&'static str, Proble
 }
 
 /// `GET /metrics`.
-pub(super) async fn metrics(State(api): State<Api>) -> Response {
+pub(super) async fn metrics(State(api): State<Api>, request: Request) -> Result<Response, Problem> {
+    Caller::of(request.extensions()).check_admin()?;
     let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(header::CONTENT_TYPE, content_type)], observe::render(&api.hub)).into_response()
+    Ok(([(header::CONTENT_TYPE, content_type)], observe::render(&api.hub)).into_response())
 }

@@ -8,4 +8,5 @@ pub(crate) mod subscribe;
 
 mod health;
 mod page;
+mod tickets;
 mod topics;

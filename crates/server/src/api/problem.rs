@@ -22,6 +22,7 @@ struct Rest {
     field: Option<String>,
     retry_after: Option<u64>,
     allow: Option<&'static str>,
+    challenge: Option<&'static str>,
     /// Further members.
     extra: Map<String, Value>,
 }
@@ -116,6 +117,12 @@ impl Problem {
         self
     }
 
+    /// Says how to authenticate.
+    pub(crate) fn challenge(mut self, challenge: &'static str) -> Self {
+        self.rest.challenge = Some(challenge);
+        self
+    }
+
     /// Adds a member.
     pub(crate) fn with(mut self, name: &str, value: Value) -> Self {
         self.rest.extra.insert(name.to_owned(), value);
@@ -152,6 +159,9 @@ impl IntoResponse for Problem {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(allow) = self.rest.allow {
             headers.insert(header::ALLOW, HeaderValue::from_static(allow));
+        }
+        if let Some(challenge) = self.rest.challenge {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
         if let Some(seconds) = self.rest.retry_after {
             headers.insert(header::RETRY_AFTER, seconds.into());

@@ -7,7 +7,8 @@ use axum::routing::{any, get, post};
 use tokio::sync::watch;
 
 use super::problem::Problem;
-use super::{health, page, topics};
+use super::{health, page, tickets, topics};
+use crate::access::Caller;
 use crate::edge::connection::Phase;
 use crate::flow::publish::Context;
 use crate::hub::Hub;
@@ -23,8 +24,8 @@ pub(crate) struct Api {
 
 impl Api {
     /// What a publish handler works with.
-    pub(super) fn publish(&self) -> Context<'_> {
-        Context { hub: &self.hub, counters: &self.counters, phase: &self.phase }
+    pub(super) fn publish<'a>(&'a self, caller: &'a Caller) -> Context<'a> {
+        Context { hub: &self.hub, counters: &self.counters, phase: &self.phase, caller }
     }
 }
 
@@ -37,6 +38,7 @@ pub(crate) fn routes(api: Api) -> Router {
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
         .route("/v1/events", post(topics::batch).fallback(async || Problem::method("GET, HEAD, POST")))
+        .route("/v1/tickets", post(tickets::create).fallback(async || Problem::method("POST")))
         .route("/v1/topics", get(topics::list))
         .route("/v1/topics/", any(topics::topic))
         .route("/v1/topics/{*topic}", any(topics::topic))

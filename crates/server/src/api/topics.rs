@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use super::problem::Problem;
 use super::query::Query;
 use super::router::Api;
+use crate::access::Caller;
 use crate::flow::publish::{publish_batch, publish_topic, topic_of_path};
 
 /// Path of the topics.
@@ -23,10 +24,17 @@ pub(super) async fn topic(State(api): State<Api>, request: Request) -> Result<Re
     let (parts, body) = request.into_parts();
     let rest = parts.uri.path().strip_prefix(PREFIX).unwrap_or("");
     let topic = topic_of_path(rest)?;
+    let caller = Caller::of(&parts.extensions);
     match parts.method {
-        Method::POST => publish_topic(api.publish(), parts, topic, body).await,
-        Method::GET | Method::HEAD => describe(&api, topic).await,
-        Method::DELETE => delete(&api, topic).await,
+        Method::POST => publish_topic(api.publish(&caller), parts, topic, body).await,
+        Method::GET | Method::HEAD => {
+            caller.check_read(&topic)?;
+            describe(&api, topic).await
+        }
+        Method::DELETE => {
+            caller.check_admin()?;
+            delete(&api, topic).await
+        }
         _ => Err(Problem::method("GET, HEAD, POST, DELETE")),
     }
 }
@@ -34,11 +42,12 @@ pub(super) async fn topic(State(api): State<Api>, request: Request) -> Result<Re
 /// `POST /v1/events`.
 pub(super) async fn batch(State(api): State<Api>, request: Request<Body>) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
-    publish_batch(api.publish(), parts, body).await
+    publish_batch(api.publish(&Caller::of(&parts.extensions)), parts, body).await
 }
 
 /// `GET /v1/topics`.
 pub(super) async fn list(State(api): State<Api>, request: Request) -> Result<Response, Problem> {
+    Caller::of(request.extensions()).check_admin()?;
     let query = Query::parse(request.uri().query())?;
     let limit = match query.first("limit") {
         None => DEFAULT_LISTED,

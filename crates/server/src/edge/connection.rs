@@ -99,8 +99,8 @@ async fn plain(stream: Patient<TcpStream>, site: &Rc<Site>, place: OwnedSemaphor
     let (first_bytes, start) = granted.into_http1();
     match start {
         None => write_and_end(stream, &first_bytes).await,
-        Some(Begin { selection, format, start }) => {
-            let opening = Opening { first_bytes, log: start.log };
+        Some(Begin { selection, format, start, expires_s }) => {
+            let opening = Opening { first_bytes, log: start.log, expires_s };
             if let Ok(socket) = bare(stream.stream, place) {
                 site.shard.state.borrow_mut().adopt(socket, selection, format, start.cursor, opening);
             }
@@ -122,8 +122,8 @@ async fn encrypted<S: AsyncRead + AsyncWrite + Unpin + 'static>(
     let (first_bytes, start) = granted.into_http1();
     match start {
         None => write_and_end(stream, &first_bytes).await,
-        Some(Begin { selection, format, start }) => {
-            let opening = Opening { first_bytes, log: start.log };
+        Some(Begin { selection, format, start, expires_s }) => {
+            let opening = Opening { first_bytes, log: start.log, expires_s };
             let pull = Pull::open(&site.shard, selection, format, start.cursor, opening);
             // A task of its own, which is a small part of this one.
             pull::spawn(stream, pull, (site.clone(), place));

@@ -17,7 +17,7 @@ use hyper::body::Incoming;
 use tower_service::Service;
 
 use super::connection::Site;
-use crate::access::{self, Visitor};
+use crate::access::{Access, Visitor};
 use crate::api::headers;
 use crate::api::problem::Problem;
 use crate::api::subscribe::{Form, Subscribe};
@@ -76,6 +76,8 @@ pub(super) struct Begin {
     pub(super) selection: Arc<Selection>,
     pub(super) format: Format,
     pub(super) start: Start,
+    /// When the credential it was opened with ends.
+    pub(super) expires_s: Option<u64>,
 }
 
 /// The body of an answer.
@@ -88,22 +90,40 @@ pub(super) enum ReplyBody {
 
 /// Answers a request.
 pub(super) async fn respond(site: &Rc<Site>, request: Request<Incoming>) -> Reply {
-    let (parts, body) = request.into_parts();
-    let visitor = access::admit(&parts);
+    let (mut parts, body) = request.into_parts();
+    let access = site.hub.access();
+    let visitor = access.admit(&parts, site.tls.is_some());
     let mut reply = match &visitor {
         Err(problem) => Reply::Whole(problem.clone().into_response()),
         Ok(_) if parts.method == Method::OPTIONS => Reply::Whole(preflight()),
-        Ok(_) if parts.uri.path() == "/v1/events" && matches!(parts.method, Method::GET | Method::HEAD) => {
-            subscribe(site, &parts).await.unwrap_or_else(|problem| Reply::Whole(problem.into_response()))
+        Ok(visitor) if parts.uri.path() == "/v1/events" && matches!(parts.method, Method::GET | Method::HEAD) => {
+            subscribe(site, &access, visitor, &parts)
+                .await
+                .unwrap_or_else(|problem| Reply::Whole(problem.into_response()))
         }
-        Ok(_) => {
-            let request = Request::from_parts(parts, axum::body::Body::new(body));
-            let Ok(response) = site.routes.clone().call(request).await;
-            Reply::Whole(response)
-        }
+        // Who asks for what everybody may see is nobody's business.
+        Ok(_) if is_public(parts.uri.path()) => Reply::Whole(route(site, parts, body).await),
+        Ok(_) => match access.caller(&parts) {
+            Err(problem) => Reply::Whole(problem.into_response()),
+            Ok(caller) => {
+                parts.extensions.insert(caller);
+                Reply::Whole(route(site, parts, body).await)
+            }
+        },
     };
     site.finish(&mut reply, visitor.as_ref().ok());
     reply
+}
+
+async fn route(site: &Site, parts: http::request::Parts, body: Incoming) -> Response<axum::body::Body> {
+    let request = Request::from_parts(parts, axum::body::Body::new(body));
+    let Ok(response) = site.routes.clone().call(request).await;
+    response
+}
+
+/// Health for those who watch over the hub, and the files of its page, in which there is nothing of anybody's.
+fn is_public(path: &str) -> bool {
+    matches!(path, "/" | "/healthz" | "/readyz") || path.starts_with("/assets/")
 }
 
 /// Answers what is no request.
@@ -113,9 +133,18 @@ pub(super) fn refuse(site: &Site, problem: Problem) -> Response<axum::body::Body
     response
 }
 
-async fn subscribe(site: &Rc<Site>, parts: &http::request::Parts) -> Result<Reply, Problem> {
+async fn subscribe(
+    site: &Rc<Site>,
+    access: &Access,
+    visitor: &Visitor,
+    parts: &http::request::Parts,
+) -> Result<Reply, Problem> {
     let hub = &site.hub;
+    // Before anything else of the request counts, and again whenever it comes back (SEC-04, SEC-15).
+    let caller = access.subscriber(parts, visitor, &hub.credentials)?;
     let subscribe = Subscribe::parse(parts)?;
+    caller.check_select(&subscribe.selection)?;
+    let expires_s = caller.expires_s();
     let head_only = parts.method == Method::HEAD;
     let away = site.sends_away();
     if let (Some(away), false) = (&away, subscribe.form == Form::Stream(Format::EventStream)) {
@@ -143,11 +172,11 @@ async fn subscribe(site: &Rc<Site>, parts: &http::request::Parts) -> Result<Repl
         site.counters.gaps.add(1);
     }
     match subscribe.form {
-        Form::Stream(format) => Ok(site.stream(format, subscribe.selection, start, extent)),
+        Form::Stream(format) => Ok(site.stream(format, subscribe.selection, start, expires_s, extent)),
         Form::Poll { .. } if head_only => Ok(Reply::Whole(json(Vec::new()))),
         Form::Poll { wait, limit } => {
             let gap = start.gap.as_ref().map(|(reason, requested)| hub.wire.gap_data(*reason, requested, start.cursor));
-            let opening = Opening { first_bytes: Vec::new(), log: start.log };
+            let opening = Opening { first_bytes: Vec::new(), log: start.log, expires_s };
             let pull = Pull::open(&site.shard, subscribe.selection, Format::Ndjson, start.cursor, opening);
             let answer = long_poll::collect(pull, hub.wire, start.cursor, gap, wait, limit).await;
             let mut body = b"{\"events\":[".to_vec();
@@ -178,7 +207,14 @@ impl Site {
     }
 
     /// As much of a stream as `extent` says.
-    fn stream(&self, format: Format, selection: Arc<Selection>, start: Start, extent: Extent) -> Reply {
+    fn stream(
+        &self,
+        format: Format,
+        selection: Arc<Selection>,
+        start: Start,
+        expires_s: Option<u64>,
+        extent: Extent,
+    ) -> Reply {
         let hub = &self.hub;
         let mut response = Response::new(());
         let heartbeat = hub.settings().heartbeat.as_secs();
@@ -197,7 +233,7 @@ impl Site {
             let gap = start.gap.as_ref().map(|(reason, id)| (*reason, id.as_str()));
             hub.wire.preamble(format, retry, start.cursor, gap, &mut first_bytes);
         }
-        let start = (extent == Extent::Session).then_some(Begin { selection, format, start });
+        let start = (extent == Extent::Session).then_some(Begin { selection, format, start, expires_s });
         Reply::Stream(Box::new(Stream { parts: response.into_parts().0, first_bytes, start }))
     }
 
@@ -244,8 +280,8 @@ impl Stream {
     pub(super) fn into_response(self, site: &Rc<Site>) -> Response<ReplyBody> {
         let body = match self.start {
             None => ReplyBody::Whole(self.first_bytes.into()),
-            Some(Begin { selection, format, start }) => {
-                let opening = Opening { first_bytes: self.first_bytes, log: start.log };
+            Some(Begin { selection, format, start, expires_s }) => {
+                let opening = Opening { first_bytes: self.first_bytes, log: start.log, expires_s };
                 let pull = Pull::open(&site.shard, selection, format, start.cursor, opening);
                 pull.carried_by_this_task();
                 ReplyBody::Stream(pull)

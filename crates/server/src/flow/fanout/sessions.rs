@@ -58,6 +58,8 @@ pub(crate) enum CloseCause {
     Drain,
     /// The stream was old enough.
     MaxAge,
+    /// Its credential has ended.
+    Expired,
     /// It took no byte for too long.
     Stalled,
     /// What it had begun to receive is gone.
@@ -72,6 +74,8 @@ pub(crate) struct Opening {
     pub(crate) first_bytes: Vec<u8>,
     /// Reads the log when the cursor is before the tail.
     pub(crate) log: Option<Box<LogRead>>,
+    /// When the credential it was opened with ends, in seconds since 1970.
+    pub(crate) expires_s: Option<u64>,
 }
 
 /// One session with what its driver needs.
@@ -99,6 +103,8 @@ pub(crate) struct Entry {
     pub(crate) heartbeat_ms: u32,
     /// Age at which it is ended; 0: never.
     pub(crate) max_age_ms: u64,
+    /// When its credential ends and whether its client knows that that is soon.
+    pub(crate) expiry: Option<Expiry>,
     /// When its next deadline comes. An entry of the wheel that comes before was overtaken by an earlier one.
     pub(crate) due_ms: u64,
 }
@@ -108,6 +114,15 @@ impl Entry {
     pub(crate) fn behind_since(&self) -> Option<u64> {
         self.left_live_ms.filter(|_| self.session.place != Place::Live)
     }
+}
+
+/// When a session's credential ends.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Expiry {
+    /// Seconds since 1970: the end follows the wall clock, whatever that does.
+    pub(crate) at_s: u64,
+    /// The client was told that it is soon.
+    pub(crate) told: bool,
 }
 
 /// The table.
@@ -188,8 +203,8 @@ impl SessionTable {
 
 impl CloseCause {
     /// All causes, in the order of their counters.
-    pub(crate) const ALL: [Self; 7] =
-        [Self::Client, Self::Ended, Self::Drain, Self::MaxAge, Self::Stalled, Self::Lagged, Self::Error];
+    pub(crate) const ALL: [Self; 8] =
+        [Self::Client, Self::Ended, Self::Drain, Self::MaxAge, Self::Expired, Self::Stalled, Self::Lagged, Self::Error];
 
     /// The word in metrics and logs.
     pub(crate) fn as_str(self) -> &'static str {
@@ -198,6 +213,7 @@ impl CloseCause {
             Self::Ended => "ended",
             Self::Drain => "drain",
             Self::MaxAge => "max_age",
+            Self::Expired => "expired",
             Self::Stalled => "stalled",
             Self::Lagged => "lagged",
             Self::Error => "error",
@@ -210,6 +226,7 @@ impl From<Closing> for CloseCause {
         match closing {
             Closing::Drain => Self::Drain,
             Closing::MaxAge => Self::MaxAge,
+            Closing::Expired => Self::Expired,
             Closing::Lagged => Self::Lagged,
         }
     }

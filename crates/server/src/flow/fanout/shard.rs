@@ -16,7 +16,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::task::AbortHandle;
 
 use super::pass::Round;
-use super::sessions::{CloseCause, Driver, Entry, Opening, SessionTable};
+use super::sessions::{CloseCause, Driver, Entry, Expiry, Opening, SessionTable};
 use super::{Message, ShardHandle};
 use crate::flow::deliver::Gathered;
 use crate::hub::Hub;
@@ -183,10 +183,11 @@ impl State {
             // Spread, so that sessions fed by the same event do not all beat in the same moment.
             heartbeat_ms: (heartbeat * (0.9 + 0.1 * self.random.f64())) as u32,
             max_age_ms: (max_age * (0.9 + 0.2 * self.random.f64())) as u64,
+            expiry: opening.expires_s.map(|at_s| Expiry { at_s, told: false }),
             due_ms: 0,
         };
         let oldest = if entry.max_age_ms > 0 { entry.max_age_ms } else { u64::MAX };
-        entry.due_ms = now.saturating_add(oldest.min(u64::from(entry.heartbeat_ms)));
+        entry.due_ms = now.saturating_add(oldest.min(u64::from(entry.heartbeat_ms))).min(entry.expiry_due_ms(now));
         let due = entry.due_ms;
         let ticket = self.sessions.insert(entry);
         self.wheel.schedule(due, ticket);

@@ -1,10 +1,45 @@
 //! Deadlines: heartbeats, maximum age, stalled readers, and the pace of a drain.
 
+use std::time::{Duration, SystemTime};
+
 use headwater_hub::{Closing, Place, Ticket, Wheel};
 
-use super::sessions::Driver;
+use super::sessions::{Driver, Entry};
 use super::{CloseCause, State};
 use crate::config::Limits;
+
+/// How long before its end a client is told of it.
+const WARNING_MS: u64 = 60_000;
+
+impl Entry {
+    /// When something has to be done about the end of its credential. The wall clock may jump, so it is asked again at
+    /// every deadline.
+    pub(super) fn expiry_due_ms(&self, now: u64) -> u64 {
+        let Some(expiry) = self.expiry.filter(|_| self.closing.is_none() && self.ending.is_none()) else {
+            return u64::MAX;
+        };
+        let left = left_ms(expiry.at_s);
+        let wait = if expiry.told { left } else { left.saturating_sub(WARNING_MS) };
+        // One that cannot be told now, because a frame is on its way, is asked again a little later.
+        now.saturating_add(wait.max(Wheel::TICK_MS))
+    }
+}
+
+/// Milliseconds until this second since 1970.
+fn left_ms(at_s: u64) -> u64 {
+    let end = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(at_s));
+    match end.map(|end| end.duration_since(SystemTime::now())) {
+        Some(Ok(left)) => u64::try_from(left.as_millis()).unwrap_or(u64::MAX),
+        Some(Err(_)) => 0,
+        // Beyond what a clock can show.
+        None => u64::MAX,
+    }
+}
+
+/// What a session is called.
+fn session_name(ticket: Ticket) -> String {
+    format!("{:x}-{:x}", ticket.slot, ticket.generation)
+}
 
 impl State {
     /// Takes the deadlines that have come.
@@ -33,6 +68,19 @@ impl State {
         if lag_ms > 0 && entry.behind_since().is_some_and(|since| now >= since + lag_ms) && entry.closing.is_none() {
             entry.closing = Some(Closing::Lagged);
         }
+        if let Some(mut expiry) = entry.expiry
+            && entry.closing.is_none()
+            && entry.ending.is_none()
+        {
+            let left = left_ms(expiry.at_s);
+            if left == 0 {
+                entry.closing = Some(Closing::Expired);
+            } else if left <= WARNING_MS && !expiry.told && entry.session.partial() == 0 {
+                self.hub.wire.expiring(entry.format, expiry.at_s, &session_name(ticket), &mut entry.control);
+                expiry.told = true;
+                entry.expiry = Some(expiry);
+            }
+        }
         let silent = now + Wheel::TICK_MS > entry.sent_ms + u64::from(entry.heartbeat_ms);
         let idle = entry.control.is_empty() && entry.session.partial() == 0 && entry.blocked_ms.is_none();
         if entry.closing.is_none() && entry.ending.is_none() && silent && idle {
@@ -59,7 +107,7 @@ impl State {
             Some(since) if lag_ms > 0 && entry.closing.is_none() => since + lag_ms,
             _ => u64::MAX,
         };
-        entry.due_ms = beat.min(stalled).min(aged).min(lagged);
+        entry.due_ms = beat.min(stalled).min(aged).min(lagged).min(entry.expiry_due_ms(now));
         self.wheel.schedule(entry.due_ms, ticket);
     }
 

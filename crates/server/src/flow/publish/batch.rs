@@ -12,13 +12,13 @@ use serde_json::value::RawValue;
 use super::{BodyKind, Context, body, body_kind, check, single, stream};
 use crate::api::problem::Problem;
 use crate::flow::append;
-use crate::hub::Hub;
 
 /// Most events of one array.
 const MOST_EVENTS: usize = 10_000;
 
 /// Publishes an object, an array (all or none), or lines as they arrive.
 pub(crate) async fn publish_batch(context: Context<'_>, parts: Parts, body: Body) -> Result<Response, Problem> {
+    context.caller.check_publisher()?;
     match body_kind(&parts.headers)? {
         BodyKind::Ndjson => return stream::publish_objects(context, body).await,
         BodyKind::EventStream => {
@@ -30,7 +30,7 @@ pub(crate) async fn publish_batch(context: Context<'_>, parts: Parts, body: Body
     let limits = context.hub.settings().limits.clone();
     let text = body::whole(body, limits.body, limits.body_timeout).await?;
     if !text.trim_start().starts_with('[') {
-        let event = parse(context.hub, &text).map_err(|refusal| refusal.problem("body"))?;
+        let event = parse(context, &text).map_err(|refusal| refusal.problem("body"))?;
         let topic = event.topic.clone();
         let receipts = append::submit(context.hub, vec![event]).wait().await?;
         let body = axum::Json(json!({ "id": context.id(receipts[0].seq) }));
@@ -48,7 +48,7 @@ pub(crate) async fn publish_batch(context: Context<'_>, parts: Parts, body: Body
     let events = items
         .iter()
         .enumerate()
-        .map(|(index, item)| parse(context.hub, item.get()).map_err(|refusal| refusal.problem(&format!("[{index}]"))))
+        .map(|(index, item)| parse(context, item.get()).map_err(|refusal| refusal.problem(&format!("[{index}]"))))
         .collect::<Result<Vec<_>, _>>()?;
     let receipts = append::submit(context.hub, events).wait().await?;
     let ids: Vec<String> = receipts.iter().map(|receipt| context.id(receipt.seq)).collect();
@@ -86,7 +86,7 @@ impl Refusal {
 }
 
 /// Reads one event.
-pub(super) fn parse(hub: &Hub, text: &str) -> Result<NewEvent, Refusal> {
+pub(super) fn parse(context: Context<'_>, text: &str) -> Result<NewEvent, Refusal> {
     if !text.trim_start().starts_with('{') {
         let problem = Problem::malformed(
             "",
@@ -95,11 +95,12 @@ pub(super) fn parse(hub: &Hub, text: &str) -> Result<NewEvent, Refusal> {
         return Err(Refusal::Value(problem));
     }
     let written: Written<'_> = serde_json::from_str(text).map_err(Refusal::Json)?;
-    checked(hub, &written).map_err(Refusal::Value)
+    checked(context, &written).map_err(Refusal::Value)
 }
 
-fn checked(hub: &Hub, written: &Written<'_>) -> Result<NewEvent, Problem> {
+fn checked(context: Context<'_>, written: &Written<'_>) -> Result<NewEvent, Problem> {
     let topic = Topic::new(&written.topic).map_err(|error| Problem::topic("topic", &written.topic, error))?;
+    context.caller.check_publish(&topic)?;
     let event = NewEvent {
         topic: check::publishable(topic)?,
         event_type: check::event_type(written.event.as_deref().unwrap_or(""))?,
@@ -108,7 +109,7 @@ fn checked(hub: &Hub, written: &Written<'_>) -> Result<NewEvent, Problem> {
         data: data(written.data)?,
         end: None,
     };
-    check::size(hub, &event)?;
+    check::size(context.hub, &event)?;
     Ok(event)
 }
 

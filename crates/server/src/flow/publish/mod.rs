@@ -15,6 +15,7 @@ use headwater_log::Receipt;
 use http::{HeaderMap, StatusCode, header};
 use tokio::sync::watch;
 
+use crate::access::Caller;
 use crate::edge::connection::Phase;
 use crate::hub::Hub;
 use crate::observe::Counters;
@@ -26,6 +27,8 @@ pub(crate) struct Context<'a> {
     pub(crate) counters: &'a Counters,
     /// Ends bodies that would never end by themselves.
     pub(crate) phase: &'a watch::Receiver<Phase>,
+    /// Who publishes.
+    pub(crate) caller: &'a Caller,
 }
 
 /// How a body is to be read.

@@ -29,6 +29,7 @@ pub(crate) async fn publish_topic(
     topic: Topic,
     body: Body,
 ) -> Result<Response, Problem> {
+    context.caller.check_publish(&topic)?;
     let kind = body_kind(&parts.headers)?;
     let envelope = Envelope::read(&parts, topic)?;
     match kind {

@@ -86,7 +86,7 @@ pub(super) async fn publish_objects(context: Context<'_>, body: Body) -> Result<
     let mut feed = Feed::new(context);
     let mut lines = Lines::new(body, limit);
     while let Some(line) = feed.next_line(&mut lines).await? {
-        match batch::parse(context.hub, &line) {
+        match batch::parse(context, &line) {
             Ok(event) => feed.ready.push(event),
             Err(refusal) => return Err(feed.refuse(refusal.problem(&format!("line {}", lines.number))).await),
         }

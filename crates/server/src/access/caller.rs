@@ -1,0 +1,154 @@
+//! The one who sent a request, with what they may do.
+
+use std::sync::Arc;
+
+use headwater_access::{Grant, Refusal, Rights};
+use headwater_log::{Selection, Topic};
+use http::{Extensions, StatusCode};
+
+use super::credential::{refused, unauthorized};
+use crate::api::problem::Problem;
+
+/// The one who sent a request. The answers to their questions are functions of their rights alone, never of what is
+/// there (T15).
+#[derive(Clone, Debug)]
+pub(crate) struct Caller(Who);
+
+#[derive(Clone, Debug)]
+enum Who {
+    /// Anybody, in development mode.
+    Everybody,
+    /// Somebody without a credential.
+    Anonymous(Arc<Rights>),
+    /// The holder of a credential.
+    Holder(Arc<Grant>),
+}
+
+impl Caller {
+    /// Anybody, in development mode.
+    pub(crate) fn everybody() -> Self {
+        Self(Who::Everybody)
+    }
+
+    /// Somebody without a credential.
+    pub(super) fn anonymous(rights: Arc<Rights>) -> Self {
+        Self(Who::Anonymous(rights))
+    }
+
+    /// The holder of a credential.
+    pub(super) fn holder(grant: Arc<Grant>) -> Self {
+        Self(Who::Holder(grant))
+    }
+
+    /// Who sent this request. One that nobody has looked at comes from somebody without rights.
+    pub(crate) fn of(extensions: &Extensions) -> Self {
+        extensions.get().cloned().unwrap_or_else(|| Self::anonymous(Arc::default()))
+    }
+
+    /// What they hold, where rights are asked for at all.
+    pub(crate) fn grant(&self) -> Option<&Arc<Grant>> {
+        match &self.0 {
+            Who::Holder(grant) => Some(grant),
+            Who::Everybody | Who::Anonymous(_) => None,
+        }
+    }
+
+    /// When what they hold ends, in seconds since 1970.
+    pub(crate) fn expires_s(&self) -> Option<u64> {
+        self.grant().map(|grant| grant.expires_s)
+    }
+
+    /// Refuses a selection of which they may not read everything.
+    ///
+    /// # Errors
+    /// 401 without a credential, else 403.
+    pub(crate) fn check_select(&self, selection: &Selection) -> Result<(), Problem> {
+        self.check("subscribe", Some("topic"), |rights| rights.may_select(selection))
+    }
+
+    /// Refuses a topic they may not read.
+    ///
+    /// # Errors
+    /// 401 without a credential, else 403.
+    pub(crate) fn check_read(&self, topic: &Topic) -> Result<(), Problem> {
+        self.check("subscribe", Some("topic"), |rights| rights.may_read(topic))
+    }
+
+    /// Refuses a topic they may not publish to.
+    ///
+    /// # Errors
+    /// 401 without a credential, else 403.
+    pub(crate) fn check_publish(&self, topic: &Topic) -> Result<(), Problem> {
+        self.check("publish", Some("topic"), |rights| rights.may_publish(topic))
+    }
+
+    /// Refuses whoever may publish nothing at all, before a body is read.
+    ///
+    /// # Errors
+    /// 401 without a credential, else 403.
+    pub(crate) fn check_publisher(&self) -> Result<(), Problem> {
+        self.check("publish", None, |rights| !rights.publish().is_empty())
+    }
+
+    /// Refuses whoever is no administrator.
+    ///
+    /// # Errors
+    /// 401 without a credential, else 403.
+    pub(crate) fn check_admin(&self) -> Result<(), Problem> {
+        self.check("admin", None, Rights::is_admin)
+    }
+
+    /// Refuses whoever has no credential.
+    ///
+    /// # Errors
+    /// 401.
+    pub(crate) fn check_holder(&self) -> Result<(), Problem> {
+        match &self.0 {
+            Who::Everybody | Who::Holder(_) => Ok(()),
+            Who::Anonymous(_) => Err(self.forbidden("subscribe", None)),
+        }
+    }
+
+    /// 401 for a credential that has ended while the request was under way.
+    pub(crate) fn expired() -> Problem {
+        refused(Refusal::Expired)
+    }
+
+    /// The answer to somebody without this right: 401 without a credential, else 403.
+    pub(crate) fn forbidden(&self, right: &'static str, field: Option<&'static str>) -> Problem {
+        let problem = match &self.0 {
+            Who::Anonymous(_) => unauthorized(
+                "missing",
+                format!(
+                    "This needs the right \"{right}\", which nobody has here without a credential. Send Authorization: Bearer and a token."
+                ),
+            ),
+            Who::Everybody | Who::Holder(_) => {
+                let scope = if field.is_some() { " for this topic" } else { "" };
+                let detail = format!(
+                    "The credential does not give the right \"{right}\"{scope}. Patterns in its claim \"headwater\" have to cover all that is asked for."
+                );
+                let reason = format!("no-right-to-{right}");
+                Problem::new(StatusCode::FORBIDDEN, "forbidden", detail).with("reason", reason.into())
+            }
+        };
+        match field {
+            Some(field) => problem.field(field),
+            None => problem,
+        }
+    }
+
+    fn check(
+        &self,
+        right: &'static str,
+        field: Option<&'static str>,
+        allows: impl Fn(&Rights) -> bool,
+    ) -> Result<(), Problem> {
+        let allowed = match &self.0 {
+            Who::Everybody => true,
+            Who::Anonymous(rights) => allows(rights),
+            Who::Holder(grant) => allows(&grant.rights),
+        };
+        allowed.then_some(()).ok_or_else(|| self.forbidden(right, field))
+    }
+}

@@ -1,0 +1,83 @@
+//! `POST /v1/tickets`: a short credential for a client that can send nothing but an address (SEC-06, T3).
+
+use std::sync::PoisonError;
+use std::time::{Duration, SystemTime};
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use headwater_access::{Grant, Rights, TicketError, Tickets};
+use http::StatusCode;
+use serde::Deserialize;
+use serde_json::json;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::problem::Problem;
+use super::router::Api;
+use crate::access::Caller;
+
+/// What is asked for.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    subscribe: Vec<String>,
+    #[serde(default = "default_ttl")]
+    ttl: u64,
+}
+
+/// Largest body: a hundred patterns and some room.
+const MOST_BODY: usize = 64 << 10;
+
+/// Makes a ticket with the rights of the caller, or some of them.
+pub(super) async fn create(State(api): State<Api>, request: Request) -> Result<Response, Problem> {
+    let caller = Caller::of(request.extensions());
+    caller.check_holder()?;
+    let asked = read(&api, request.into_body()).await?;
+    if asked.subscribe.is_empty() {
+        return Err(Problem::malformed("subscribe", "Name at least one topic or pattern that the ticket opens."));
+    }
+    let rights = Rights::parse(&asked.subscribe, &[], false)
+        .map_err(|error| Problem::malformed("subscribe", format!("The list {error}.")))?;
+    let longest = Tickets::LONGEST.as_secs();
+    if !(1..=longest).contains(&asked.ttl) {
+        return Err(Problem::malformed("ttl", format!("The value of ttl is a number of seconds from 1 to {longest}.")));
+    }
+    let mut random = [0; 32];
+    aws_lc_rs::rand::fill(&mut random).map_err(|_| unavailable("The system gives no random numbers."))?;
+    let now = SystemTime::now();
+    // In development mode, where tickets open what is open anyway, clients work as they will elsewhere.
+    let everything = || Grant { rights: Rights::all(), subject: None, id: None, issuer: None, expires_s: u64::MAX };
+    let grant = caller.grant().map_or_else(everything, |grant| Grant::clone(grant));
+    let mut tickets = api.hub.credentials.tickets.lock().unwrap_or_else(PoisonError::into_inner);
+    let (ticket, expires) =
+        tickets.issue(&grant, rights, Duration::from_secs(asked.ttl), now, random).map_err(|error| match error {
+            TicketError::Forbidden => caller.forbidden("subscribe", Some("subscribe")),
+            TicketError::Full => unavailable("Too many tickets are in use. Try again in a moment.").retry_after(5),
+            TicketError::Expired => Caller::expired(),
+        })?;
+    let expires_at = OffsetDateTime::from(expires).format(&Rfc3339).unwrap_or_default();
+    Ok((StatusCode::CREATED, axum::Json(json!({ "ticket": ticket, "expires_at": expires_at }))).into_response())
+}
+
+async fn read(api: &Api, body: Body) -> Result<Asked, Problem> {
+    let time = api.hub.settings().limits.body_timeout;
+    let bytes = match tokio::time::timeout(time, to_bytes(body, MOST_BODY)).await {
+        Ok(Ok(bytes)) => bytes,
+        Ok(Err(_)) => return Err(Problem::too_large("body", "The body", MOST_BODY)),
+        Err(_) => {
+            return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "body-timeout", "The body did not arrive in time."));
+        }
+    };
+    serde_json::from_slice(&bytes).map_err(|error| {
+        Problem::malformed("body", format!("The body is {{\"subscribe\":[patterns],\"ttl\":seconds}}: {error}."))
+    })
+}
+
+fn default_ttl() -> u64 {
+    30
+}
+
+fn unavailable(detail: &str) -> Problem {
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)
+}
