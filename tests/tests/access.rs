@@ -127,7 +127,9 @@ fn anonymous_rights_are_those_of_the_configuration() {
     assert_eq!(stream.next().data, "for all");
     assert_eq!(refusal(&client.send(&Request::get("/v1/events?topic=**"))), missing());
     assert_eq!(refusal(&client.send(&Request::post("/v1/topics/public/news", "x"))), missing());
-    for path in ["/healthz", "/readyz", "/"] {
+    let page = client.send(&Request::get("/")).expect(200);
+    assert!(page.header("content-security-policy").unwrap().contains("default-src 'none'"), "SEC-13");
+    for path in ["/healthz", "/readyz"] {
         drop(client.send(&Request::get(path)).expect(200));
     }
 }
