@@ -23,8 +23,17 @@ fn every_requirement_is_named_by_a_test_or_excused_with_a_reason() {
 fn the_page_has_every_line_of_its_topics_once() {
     let page = include_str!("../../docs/src/internals/requirements.md");
     let ids: Vec<String> = requirements(page).into_iter().map(|(id, _)| id).collect();
-    let topics =
-        [("BSG", 12), ("EVR", 13), ("FMT", 18), ("BUF", 10), ("KAL", 9), ("IDG", 11), ("POOL", 10), ("RLB", 13), ("SEC", 15)];
+    let topics = [
+        ("BSG", 12),
+        ("EVR", 13),
+        ("FMT", 18),
+        ("BUF", 10),
+        ("KAL", 9),
+        ("IDG", 11),
+        ("POOL", 10),
+        ("RLB", 13),
+        ("SEC", 15),
+    ];
     let expected: Vec<String> =
         topics.iter().flat_map(|(topic, count)| (1..=*count).map(move |n| format!("{topic}-{n:02}"))).collect();
     assert_eq!(ids, expected);

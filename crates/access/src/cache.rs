@@ -30,16 +30,23 @@ impl TokenCache {
     /// # Errors
     /// The verifier's; a remembered token whose time has passed is refused, too.
     pub fn verify(&mut self, verifier: &Verifier, token: &str, now: SystemTime) -> Result<Arc<Grant>, Refusal> {
-        let hash = hash(token.as_bytes());
-        if let Some(grant) = self.find(&hash) {
-            return match grant.holds(now) {
-                true => Ok(grant),
-                false => Err(Refusal::Expired),
-            };
+        if let Some(remembered) = self.recall(token, now) {
+            return remembered;
         }
         let grant = Arc::new(verifier.verify(token, now)?);
-        self.remember(hash, grant.clone());
+        self.insert(token, grant.clone());
         Ok(grant)
+    }
+
+    /// What it remembers of a token, for those who verify the others without holding the cache.
+    pub fn recall(&mut self, token: &str, now: SystemTime) -> Option<Result<Arc<Grant>, Refusal>> {
+        let grant = self.find(&hash(token.as_bytes()))?;
+        Some(if grant.holds(now) { Ok(grant) } else { Err(Refusal::Expired) })
+    }
+
+    /// Remembers a token that was verified.
+    pub fn insert(&mut self, token: &str, grant: Arc<Grant>) {
+        self.remember(hash(token.as_bytes()), grant);
     }
 
     /// How many tokens it remembers.
