@@ -329,6 +329,18 @@ fn credentials_appear_in_no_log_and_no_figure() {
 }
 
 #[test]
+fn a_token_of_the_command_line_opens_the_hub() {
+    let hub = Hub::builder().config(&config()).start();
+    std::fs::write(hub.config_file().with_file_name("key"), format!("{SECRET}\n")).unwrap();
+    let arguments = ["token", "new", "--key-file", "key", "--audience", "https://hub.example", "--publish", "orders/*"];
+    let made = hub.run(&arguments);
+    let token = String::from_utf8(made.stdout).unwrap();
+    let publish = |topic: &str| hub.client().send(&bearer(Request::post(topic, "x"), token.trim()));
+    assert_eq!(publish("/v1/topics/orders/1").status(), 201);
+    assert_eq!(refusal(&publish("/v1/topics/invoices/1")), forbidden("publish"));
+}
+
+#[test]
 fn a_reload_changes_who_may_do_what() {
     let mut hub = Hub::builder().config(&config()).start();
     let mut stream = hub.client().stream(&bearer(Request::get("/v1/events?topic=a"), &admin()));

@@ -7,6 +7,7 @@ use clap::{Arg, ArgMatches, Args, FromArgMatches, Parser, Subcommand};
 use headwater_server::config::{Key, Sources, Takes, keys};
 
 use crate::bench::{self, BenchCommand};
+use crate::token::TokenCommand;
 
 /// A hub for Server-Sent Events with a durable log.
 #[derive(Debug, Parser)]
@@ -28,6 +29,9 @@ pub(crate) enum Command {
     /// Work on a log while no hub uses it
     #[command(subcommand)]
     Log(LogCommand),
+    /// Make tokens for access control, or look into one
+    #[command(subcommand)]
+    Token(TokenCommand),
     /// Measure a hub under load, and check that every reader gets every event
     #[command(subcommand, after_help = bench::EXAMPLES)]
     Bench(Box<BenchCommand>),

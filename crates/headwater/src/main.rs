@@ -11,6 +11,7 @@ mod log;
 mod logging;
 mod serve;
 mod signals;
+mod token;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -76,6 +77,7 @@ fn run(command: Command) -> Result<(), Failure> {
             }
             Ok(())
         }
+        Command::Token(command) => token::run(command),
         Command::Bench(command) => bench::run(*command),
         Command::Config(ConfigCommand::Print(options)) => {
             let resolved = config::resolve(&options.sources()).map_err(Failure::Config)?;
