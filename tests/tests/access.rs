@@ -344,10 +344,19 @@ fn a_token_of_the_command_line_opens_the_hub() {
 fn a_reload_changes_who_may_do_what() {
     let mut hub = Hub::builder().config(&config()).start();
     let mut stream = hub.client().stream(&bearer(Request::get("/v1/events?topic=a"), &admin()));
+    let asked = bearer(Request::post("/v1/tickets", "{\"subscribe\":[\"a\"]}"), &admin());
+    let ticket = hub.client().send(&asked).expect(201).json()["ticket"].as_str().unwrap().to_owned();
+    drop(hub.client().stream(&Request::get(&format!("/v1/events?topic=a&ticket={ticket}"))));
     hub.reload(&config().replace(SECRET, "another secret of more than thirty-two bytes"));
     hub.logged("configuration reloaded");
     let answer = hub.client().send(&bearer(Request::post("/v1/topics/a", "x"), &admin()));
     assert_eq!(refusal(&answer), (401, "bad-signature".to_owned()));
+    let again = Request::get(&format!("/v1/events?topic=a&ticket={ticket}"));
+    assert_eq!(refusal(&hub.client().send(&again)), (401, "unknown-ticket".to_owned()), "a ticket goes with its token");
+    // A file that was cut off opens the hub to nobody.
+    hub.reload("");
+    hub.logged("[access] is missing");
+    assert_eq!(refusal(&hub.client().send(&Request::post("/v1/topics/a", "x"))), missing());
     hub.terminate();
     assert_eq!(stream.next().event, "headwater.closing", "a stream that is open goes on");
 }

@@ -168,6 +168,32 @@ fn guarantee_4_a_deleted_topic_is_told_once() {
     assert_eq!(everything.iter().map(|event| event.event.as_str()).collect::<Vec<_>>(), ["message"; 4]);
 }
 
+/// A long poll begins anew with each answer, so each covers what is missing between its own events.
+#[test]
+fn guarantee_4_holds_from_one_long_poll_to_the_next() {
+    let hub = LocalHub::start();
+    let client = hub.client();
+    let first = client.publish("t", "0");
+    let before = ["u", "u", "t", "u", "t", "u"].map(|topic| (seq(&client.publish(topic, "x")), topic));
+    drop(client.send(&Request::new("DELETE", "/v1/topics/t")).expect(204));
+    let after = ["t", "u"].map(|topic| (seq(&client.publish(topic, "x")), topic));
+    for limit in [1, 2, 3, 4, 100] {
+        let (mut cursor, mut events, mut gaps) = (first.clone(), Vec::new(), Vec::new());
+        while seq(&cursor) < after[1].0 {
+            let answer = client.poll(&format!("topic=t&topic=u&wait=0&limit={limit}&last_event_id={cursor}"));
+            cursor = answer["cursor"].as_str().map(str::to_owned).expect("every answer has one");
+            events.extend(answer["events"].as_array().into_iter().flatten().map(|event| Event::from_json(event).seq()));
+            let place = |name: &str| answer["gap"][name].as_str().map(seq);
+            gaps.extend(place("requested").zip(place("resumed_at")));
+        }
+        assert!(events.is_sorted_by(|a, b| a < b), "{events:?}");
+        for (seq, topic) in before.iter().chain(&after) {
+            let covered = gaps.iter().any(|(after, upto)| after < seq && seq <= upto);
+            assert!(events.contains(seq) || covered, "{seq} of {topic} with limit {limit}: {events:?}, {gaps:?}");
+        }
+    }
+}
+
 /// Holds what came against what was published: an event that did not come lies in a gap told before the next one of its
 /// topic, and ids never go back.
 #[track_caller]

@@ -71,6 +71,11 @@ pub enum ReloadError {
     /// A key of access control cannot be used.
     #[error("{0}")]
     Access(String),
+    /// Access control is gone from the configuration.
+    #[error(
+        "[access] is missing, and a running hub is not opened to everybody; write it again, or restart the hub without it"
+    )]
+    Opened,
 }
 
 impl Server {
@@ -122,12 +127,21 @@ impl Server {
     /// # Errors
     /// [`ReloadError`]; then nothing was changed.
     pub fn reload(&self, settings: &Settings) -> Result<(), ReloadError> {
+        let running = self.hub.settings().access.clone();
+        // A file that was cut off must not let everybody in.
+        if running.is_some() && settings.access.is_none() {
+            return Err(ReloadError::Opened);
+        }
         let access = Access::new(settings).map_err(ReloadError::Access)?;
         if let (Some(tls), Some(files)) = (&self.tls, &settings.tls) {
             tls.reload(files).map_err(ReloadError::Tls)?;
         }
         self.hub.replace_settings(settings.clone());
         self.hub.replace_access(access);
+        if settings.access.as_ref().is_some_and(|access| running.as_ref() != Some(access) || access.reads_files()) {
+            // They were made with credentials that may hold no longer.
+            self.hub.credentials.forget();
+        }
         tracing::info!("configuration reloaded");
         Ok(())
     }

@@ -103,6 +103,13 @@ impl Access {
     }
 }
 
+impl Memory {
+    /// Forgets every ticket.
+    pub(crate) fn forget(&self) {
+        *self.tickets.lock().unwrap_or_else(PoisonError::into_inner) = Tickets::new(MOST_TICKETS);
+    }
+}
+
 impl Default for Memory {
     fn default() -> Self {
         Self { tickets: Mutex::new(Tickets::new(MOST_TICKETS)) }

@@ -22,6 +22,13 @@ pub struct Access {
     pub keys: Vec<AccessKey>,
 }
 
+impl Access {
+    /// Whether a key may have changed although the settings have not.
+    pub(crate) fn reads_files(&self) -> bool {
+        self.keys.iter().any(|key| matches!(key.source, KeySource::SecretFile(_) | KeySource::PublicKeyFile(_)))
+    }
+}
+
 /// A key that verifies tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccessKey {

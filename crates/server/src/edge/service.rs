@@ -175,10 +175,9 @@ async fn subscribe(
         Form::Stream(format) => Ok(site.stream(format, subscribe.selection, start, expires_s, extent)),
         Form::Poll { .. } if head_only => Ok(Reply::Whole(json(Vec::new()))),
         Form::Poll { wait, limit } => {
-            let gap = start.gap.as_ref().map(|(reason, requested)| hub.wire.gap_data(*reason, requested, start.cursor));
             let opening = Opening { first_bytes: Vec::new(), log: start.log, expires_s };
             let pull = Pull::open(&site.shard, subscribe.selection, Format::Ndjson, start.cursor, opening);
-            let answer = long_poll::collect(pull, hub.wire, start.cursor, gap, wait, limit).await;
+            let answer = long_poll::collect(pull, hub.wire, start.cursor, start.gap, wait, limit).await;
             let mut body = b"{\"events\":[".to_vec();
             body.extend_from_slice(&answer.events);
             let gap = answer.gap.as_deref().unwrap_or("null");

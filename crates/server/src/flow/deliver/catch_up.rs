@@ -21,6 +21,8 @@ pub(crate) struct LogRead {
     reader: Option<Box<dyn Reader>>,
     /// Events were removed before the reader was made: told before anything else.
     gap: Option<Gap>,
+    /// Why events are missing, if some are.
+    reason: GapReason,
     /// What the last read brought and is not handed over yet.
     page: Option<PageRun>,
     /// Bytes of the page's run that have been handed over.
@@ -48,19 +50,26 @@ impl LogRead {
     /// Reads on with `reader`, whose gap before the first event has been told.
     pub(crate) fn new(reader: Box<dyn Reader>) -> Box<Self> {
         // Until the first page has come, there may be.
-        Box::new(Self { reader: Some(reader), gap: None, page: None, sent: 0, wanted: false, untold: true })
+        let (gap, reason) = (None, GapReason::Retention);
+        Box::new(Self { reader: Some(reader), gap, reason, page: None, sent: 0, wanted: false, untold: true })
     }
 
     /// Reads after `after` for a session that fell behind; finds out what is missing.
     fn fallen(engine: &dyn Engine, selection: &Arc<Selection>, after: u64) -> Box<Self> {
         let (reader, gap) = engine.resume(selection.clone(), after);
         // An empty one can wait until the hole comes.
-        Box::new(Self { gap: gap.filter(|gap| gap.upto > gap.after), ..*Self::new(reader) })
+        let gap = gap.filter(|gap| gap.upto > gap.after);
+        Box::new(Self { gap, reason: GapReason::Lagged, ..*Self::new(reader) })
     }
 
     /// Notes that a read is asked for.
     pub(crate) fn want(&mut self) {
         self.wanted = true;
+    }
+
+    /// Whether events are known to be missing that a later page would tell of.
+    pub(super) fn untold(&self) -> bool {
+        self.page.as_ref().map_or(self.untold, |page| page.untold)
     }
 
     /// The run to hand over, if a page is there.
@@ -81,7 +90,7 @@ impl State {
         if let Some(Gap { after, upto }) = gap {
             // The rest of a frame that is gone cannot be made up.
             return Some(match partial {
-                0 => Step::Gap { reason: GapReason::Lagged, requested: after, resumed_at: upto },
+                0 => Step::Gap { reason: log.reason, requested: after, resumed_at: upto },
                 _ => Step::End(CloseCause::Lagged),
             });
         }

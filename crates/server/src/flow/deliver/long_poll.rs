@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use headwater_hub::Wire;
+use headwater_hub::{GapReason, Wire};
 
 use super::pull::{Piece, Pull};
 
@@ -16,19 +16,27 @@ pub(crate) struct Answer {
     pub(crate) gap: Option<String>,
 }
 
-/// Waits until there is an event, a gap, the end of the topics, or `wait` is over.
+/// Why events are missing, and the places around them.
+struct Missing {
+    reason: GapReason,
+    requested: String,
+    resumed_at: u64,
+}
+
+/// Waits until there is an event, a gap, the end of the topics, or `wait` is over. `gap` is what the start has found.
 pub(crate) async fn collect(
     mut pull: Pull,
     wire: Wire,
     start: u64,
-    gap: Option<String>,
+    gap: Option<(GapReason, String)>,
     wait: Duration,
     limit: usize,
 ) -> Answer {
-    let mut answer = Answer { events: Vec::new(), cursor: start, gap };
-    let mut taken = 0;
+    let mut missing = gap.map(|(reason, requested)| Missing { reason, requested, resumed_at: start });
+    let mut answer = Answer { events: Vec::new(), cursor: start, gap: None };
+    let (mut taken, mut untold) = (0, false);
     let deadline = tokio::time::Instant::now() + wait;
-    let mut piece = match &answer.gap {
+    let mut piece = match &missing {
         Some(_) => pull.next_unless_live().await,
         None => match tokio::time::timeout_at(deadline, pull.next()).await {
             Ok(piece) => piece,
@@ -53,21 +61,32 @@ pub(crate) async fn collect(
                     answer.cursor = run.ends[count - 1].0;
                 }
                 if taken == limit {
-                    return answer;
+                    break;
                 }
             }
-            // Events before the gap go out first; the next request meets the gap.
-            Some(Piece::Gap { .. }) if taken > 0 => return answer,
+            // Events before the gap go out first; the next request meets the rest of it.
+            Some(Piece::Gap { .. }) if taken > 0 => {
+                untold = true;
+                break;
+            }
             Some(Piece::Gap { reason, requested, resumed_at }) => {
-                answer.gap = Some(wire.gap_data(reason, &wire.position(requested).to_string(), resumed_at));
+                missing = Some(Missing { reason, requested: wire.position(requested).to_string(), resumed_at });
                 answer.cursor = resumed_at;
             }
             Some(Piece::Control(_)) => {}
             None => {
                 answer.cursor = pull.cursor().unwrap_or(answer.cursor).max(answer.cursor);
-                return answer;
+                break;
             }
         }
         piece = pull.next_unless_live().await;
     }
+    // The next request begins at the cursor and knows nothing of what is missing between these events.
+    if taken > 0 && (untold || pull.untold()) {
+        let requested = wire.position(start).to_string();
+        let told = missing.unwrap_or(Missing { reason: GapReason::Retention, requested, resumed_at: start });
+        missing = Some(Missing { resumed_at: answer.cursor, ..told });
+    }
+    answer.gap = missing.map(|found| wire.gap_data(found.reason, &found.requested, found.resumed_at));
+    answer
 }

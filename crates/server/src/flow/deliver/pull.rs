@@ -98,6 +98,13 @@ impl Pull {
         state.sessions.find(self.ticket).map(|entry| entry.session.cursor(head))
     }
 
+    /// Whether events between those handed over are known to be missing and were not told yet.
+    pub(crate) fn untold(&self) -> bool {
+        let mut state = self.shard.state.borrow_mut();
+        let entry = state.sessions.find(self.ticket);
+        entry.and_then(|entry| entry.log.as_ref()).is_some_and(|log| log.untold())
+    }
+
     /// The next piece as bytes of the session's format.
     async fn next_bytes(&mut self) -> Option<Parcel> {
         poll_fn(|cx| self.poll_bytes(cx)).await
