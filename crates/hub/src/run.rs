@@ -25,11 +25,6 @@ pub(crate) struct Mark {
 }
 
 impl Run {
-    /// Sequence number of the last frame.
-    pub fn last(&self) -> Option<u64> {
-        self.ends.last().map(|(seq, _)| *seq)
-    }
-
     /// Number of events.
     pub fn events(&self) -> usize {
         self.ends.len()

@@ -257,7 +257,7 @@ fn run_shard(
     let local = LocalSet::new();
     let counters = hub.counters[index].clone();
     local.block_on(&runtime, async {
-        let shard = Shard::new(hub.clone(), hub.shards[index].clone(), counters.clone())?;
+        let shard = Shard::new(hub.clone(), index)?;
         let routes = router::routes(Api { hub: hub.clone(), counters: counters.clone(), phase: phase.clone() });
         let site = std::rc::Rc::new(Site {
             hub: hub.clone(),

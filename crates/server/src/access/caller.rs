@@ -53,11 +53,6 @@ impl Caller {
         }
     }
 
-    /// When what they hold ends, in seconds since 1970.
-    pub(crate) fn expires_s(&self) -> Option<u64> {
-        self.grant().map(|grant| grant.expires_s)
-    }
-
     /// Refuses a selection of which they may not read everything.
     ///
     /// # Errors

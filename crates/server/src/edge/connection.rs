@@ -23,11 +23,11 @@ use super::gate::{self, Gate};
 use super::head::{self, Opening as First, Rewound};
 use super::patient::Patient;
 use super::rules::Rules;
-use super::service::{Begin, Reply, ReplyBody, Stream, refuse, respond};
+use super::service::{Http1, Reply, ReplyBody, Stream, refuse, respond};
 use super::tls::Tls;
 use crate::api::problem::Problem;
 use crate::flow::deliver::pull::{self, Pull};
-use crate::flow::fanout::{BareSocket, Opening, Shard};
+use crate::flow::fanout::{BareSocket, Shard};
 use crate::hub::Hub;
 use crate::observe::Counters;
 
@@ -96,13 +96,11 @@ async fn plain(stream: Patient<TcpStream>, site: &Rc<Site>, place: OwnedSemaphor
         return serve_http2(stream, site).await;
     }
     let Some((stream, granted)) = serve_http1(stream, site).await else { return };
-    let (first_bytes, start) = granted.into_http1();
-    match start {
-        None => write_and_end(stream, &first_bytes).await,
-        Some(Begin { selection, format, start, expires_s }) => {
-            let opening = Opening { first_bytes, log: start.log, expires_s };
+    match granted.into_http1() {
+        Http1::Whole(bytes) => write_and_end(stream, &bytes).await,
+        Http1::Session(opening) => {
             if let Ok(socket) = bare(stream.stream, place) {
-                site.shard.state.borrow_mut().adopt(socket, selection, format, start.cursor, opening);
+                site.shard.state.borrow_mut().adopt(socket, opening);
             }
         }
     }
@@ -119,12 +117,10 @@ async fn encrypted<S: AsyncRead + AsyncWrite + Unpin + 'static>(
         return serve_http2(stream, site).await;
     }
     let Some((stream, granted)) = serve_http1(stream, site).await else { return };
-    let (first_bytes, start) = granted.into_http1();
-    match start {
-        None => write_and_end(stream, &first_bytes).await,
-        Some(Begin { selection, format, start, expires_s }) => {
-            let opening = Opening { first_bytes, log: start.log, expires_s };
-            let pull = Pull::open(&site.shard, selection, format, start.cursor, opening);
+    match granted.into_http1() {
+        Http1::Whole(bytes) => write_and_end(stream, &bytes).await,
+        Http1::Session(opening) => {
+            let pull = Pull::open(&site.shard, opening);
             // A task of its own, which is a small part of this one.
             pull::spawn(stream, pull, (site.clone(), place));
         }

@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::response::IntoResponse;
+use headwater_access::Grant;
 use headwater_hub::Format;
 use headwater_log::Selection;
 use http::response::Parts;
@@ -40,10 +41,23 @@ pub(super) enum Reply {
 /// A stream that has been granted and not begun.
 pub(super) struct Stream {
     pub(super) parts: Parts,
-    /// The first bytes of its body.
-    first_bytes: Vec<u8>,
-    /// Absent when the first bytes are all there is.
-    start: Option<Begin>,
+    body: StreamBody,
+}
+
+/// What follows the head of a stream.
+enum StreamBody {
+    /// These bytes, and the end.
+    Whole(Vec<u8>),
+    /// A session.
+    Session(Opening),
+}
+
+/// A stream as HTTP/1.1 carries it.
+pub(super) enum Http1 {
+    /// All of it.
+    Whole(Vec<u8>),
+    /// A session; the head is in front of its first bytes.
+    Session(Opening),
 }
 
 /// How much of a stream an answer holds.
@@ -69,15 +83,6 @@ enum Away {
         /// When to come back.
         retry: Duration,
     },
-}
-
-/// What a session begins with.
-pub(super) struct Begin {
-    pub(super) selection: Arc<Selection>,
-    pub(super) format: Format,
-    pub(super) start: Start,
-    /// When the credential it was opened with ends.
-    pub(super) expires_s: Option<u64>,
 }
 
 /// The body of an answer.
@@ -144,7 +149,7 @@ async fn subscribe(
     let caller = access.subscriber(parts, visitor, &hub.credentials)?;
     let subscribe = Subscribe::parse(parts)?;
     caller.check_select(&subscribe.selection)?;
-    let expires_s = caller.expires_s();
+    let grant = caller.grant().cloned();
     let head_only = parts.method == Method::HEAD;
     let away = site.sends_away();
     if let (Some(away), false) = (&away, subscribe.form == Form::Stream(Format::EventStream)) {
@@ -172,12 +177,14 @@ async fn subscribe(
         site.counters.gaps.add(1);
     }
     match subscribe.form {
-        Form::Stream(format) => Ok(site.stream(format, subscribe.selection, start, expires_s, extent)),
+        Form::Stream(format) => Ok(site.stream(format, subscribe.selection, start, grant, extent)),
         Form::Poll { .. } if head_only => Ok(Reply::Whole(json(Vec::new()))),
         Form::Poll { wait, limit } => {
-            let opening = Opening { first_bytes: Vec::new(), log: start.log, expires_s };
-            let pull = Pull::open(&site.shard, subscribe.selection, Format::Ndjson, start.cursor, opening);
-            let answer = long_poll::collect(pull, hub.wire, start.cursor, start.gap, wait, limit).await;
+            let Start { cursor, gap, log, .. } = start;
+            let (selection, format) = (subscribe.selection, Format::Ndjson);
+            let opening = Opening { selection, format, cursor, first_bytes: Vec::new(), log, grant };
+            let pull = Pull::open(&site.shard, opening);
+            let answer = long_poll::collect(pull, hub.wire, cursor, gap, wait, limit).await;
             let mut body = b"{\"events\":[".to_vec();
             body.extend_from_slice(&answer.events);
             let gap = answer.gap.as_deref().unwrap_or("null");
@@ -211,7 +218,7 @@ impl Site {
         format: Format,
         selection: Arc<Selection>,
         start: Start,
-        expires_s: Option<u64>,
+        grant: Option<Arc<Grant>>,
         extent: Extent,
     ) -> Reply {
         let hub = &self.hub;
@@ -232,8 +239,12 @@ impl Site {
             let gap = start.gap.as_ref().map(|(reason, id)| (*reason, id.as_str()));
             hub.wire.preamble(format, retry, start.cursor, gap, &mut first_bytes);
         }
-        let start = (extent == Extent::Session).then_some(Begin { selection, format, start, expires_s });
-        Reply::Stream(Box::new(Stream { parts: response.into_parts().0, first_bytes, start }))
+        let Start { cursor, log, .. } = start;
+        let body = match extent {
+            Extent::Session => StreamBody::Session(Opening { selection, format, cursor, first_bytes, log, grant }),
+            Extent::Head | Extent::FirstBytes { .. } => StreamBody::Whole(first_bytes),
+        };
+        Reply::Stream(Box::new(Stream { parts: response.into_parts().0, body }))
     }
 
     /// Completes the head of an answer and counts it.
@@ -257,8 +268,7 @@ impl Site {
 
 impl Stream {
     /// The answer as HTTP/1.1 bytes: the body is delimited by close, so that every reader gets the same bytes.
-    /// With what is left to open a session.
-    pub(super) fn into_http1(self) -> (Vec<u8>, Option<Begin>) {
+    pub(super) fn into_http1(self) -> Http1 {
         let mut bytes = Vec::with_capacity(512);
         bytes.extend_from_slice(b"HTTP/1.1 ");
         bytes.extend_from_slice(self.parts.status.as_str().as_bytes());
@@ -271,17 +281,24 @@ impl Stream {
         }
         let date = httpdate::fmt_http_date(std::time::SystemTime::now());
         bytes.extend_from_slice(format!("date: {date}\r\nconnection: close\r\n\r\n").as_bytes());
-        bytes.extend_from_slice(&self.first_bytes);
-        (bytes, self.start)
+        match self.body {
+            StreamBody::Whole(body) => {
+                bytes.extend_from_slice(&body);
+                Http1::Whole(bytes)
+            }
+            StreamBody::Session(opening) => {
+                bytes.extend_from_slice(&opening.first_bytes);
+                Http1::Session(Opening { first_bytes: bytes, ..opening })
+            }
+        }
     }
 
     /// The answer for hyper to write, with a session as its body.
     pub(super) fn into_response(self, site: &Rc<Site>) -> Response<ReplyBody> {
-        let body = match self.start {
-            None => ReplyBody::Whole(self.first_bytes.into()),
-            Some(Begin { selection, format, start, expires_s }) => {
-                let opening = Opening { first_bytes: self.first_bytes, log: start.log, expires_s };
-                let pull = Pull::open(&site.shard, selection, format, start.cursor, opening);
+        let body = match self.body {
+            StreamBody::Whole(bytes) => ReplyBody::Whole(bytes.into()),
+            StreamBody::Session(opening) => {
+                let pull = Pull::open(&site.shard, opening);
                 pull.carried_by_this_task();
                 ReplyBody::Stream(pull)
             }

@@ -7,13 +7,11 @@ use std::cell::OnceCell;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use headwater_hub::{Format, GapReason, Place, Run, Ticket};
-use headwater_log::Selection;
 use http_body::{Body, Frame};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::task::AbortHandle;
@@ -51,15 +49,9 @@ pub(crate) enum Piece {
 
 impl Pull {
     /// Opens a session on `shard`.
-    pub(crate) fn open(
-        shard: &Rc<Shard>,
-        selection: Arc<Selection>,
-        format: Format,
-        cursor: u64,
-        opening: Opening,
-    ) -> Self {
-        let driver = Driver::Pull(Puller::default());
-        let ticket = shard.state.borrow_mut().open(selection, format, cursor, driver, opening);
+    pub(crate) fn open(shard: &Rc<Shard>, opening: Opening) -> Self {
+        let format = opening.format;
+        let ticket = shard.state.borrow_mut().open(opening, Driver::Pull(Puller::default()));
         Self { shard: shard.clone(), ticket, format }
     }
 

@@ -6,16 +6,14 @@
 
 use std::io;
 
-use headwater_hub::{Format, Run, Ticket};
+use headwater_hub::{Run, Ticket};
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags};
-use std::sync::Arc;
 
 use super::Step;
 use crate::flow::fanout::{BareSocket, CloseCause, Driver, Entry, Opening, State};
-use headwater_log::Selection;
 
 /// Runs one session may take before others get their turn.
 const RUNS_PER_TURN: usize = 4;
@@ -27,15 +25,8 @@ const STRAY_BYTES: usize = 4096;
 
 impl State {
     /// Takes over a socket whose request has been answered with `opening.first_bytes`, still unsent.
-    pub(crate) fn adopt(
-        &mut self,
-        socket: BareSocket,
-        selection: Arc<Selection>,
-        format: Format,
-        cursor: u64,
-        opening: Opening,
-    ) {
-        let ticket = self.open(selection, format, cursor, Driver::Socket(socket), opening);
+    pub(crate) fn adopt(&mut self, socket: BareSocket, opening: Opening) {
+        let ticket = self.open(opening, Driver::Socket(socket));
         let Some(Entry { driver: Driver::Socket(socket), .. }) = self.sessions.find(ticket) else { return };
         let data = epoll::EventData::new_u64(u64::from(ticket.slot) << 32 | u64::from(ticket.generation));
         // Edge-triggered: one registration for the life of the socket, and no word from the kernel about

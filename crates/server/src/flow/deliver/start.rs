@@ -49,16 +49,17 @@ impl Hub {
             From::Earliest => (0, None),
             From::Time(time) => (self.engine.seek(*time).min(head), None),
         };
-        // Whoever says where it has been is told what is missing since; the others take what there is. Their reader is made
-        // first, so that it notices whatever goes in between.
         let fresh = || self.engine.reader(selection.clone(), after);
         let resume = || self.engine.resume(selection.clone(), after);
         let (reader, missing, gap) = match (from, foreign) {
+            // Whoever says where it has been is told what is missing since.
             (From::Cursor(id), None) => {
                 let (reader, missing) = resume();
-                (reader, missing, missing.map(|_| (GapReason::Retention, printable(id))))
+                (Some(reader), missing, missing.map(|_| (GapReason::Retention, printable(id))))
             }
-            (_, foreign) => (fresh(), resume().1, foreign),
+            // The others take what there is. Their reader is made first, so that it notices whatever goes in between.
+            (From::Earliest | From::Time(_), _) => (Some(fresh()), resume().1, None),
+            (_, foreign) => (None, None, foreign),
         };
         let cursor = missing.map_or(after, |missing| missing.upto);
         let from_log = missing.is_some() || !self.tail.serves(selection, cursor);
@@ -67,7 +68,7 @@ impl Hub {
             && selection
                 .topics()
                 .all(|topic| self.engine.topic(topic).is_some_and(|info| info.end.is_some() && info.last <= cursor));
-        Start { cursor, gap, log: from_log.then(|| LogRead::new(reader)), over }
+        Start { cursor, gap, log: from_log.then(|| LogRead::new(reader.unwrap_or_else(fresh))), over }
     }
 
     fn own_position(&self, id: &[u8], head: u64) -> Result<u64, GapReason> {

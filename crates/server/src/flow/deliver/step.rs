@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use headwater_hub::{Format, GapReason, Gather, Group, Place, Run};
+use headwater_hub::{Format, GapReason, Gather, Group, Place, Run, Tail};
 use headwater_log::Selection;
 
 use super::pull::PIECE_BYTES;
@@ -87,7 +87,7 @@ impl State {
             let Some(group) = self.fanout.group(group) else { return Step::End(CloseCause::Error) };
             // Nothing but the rest of the frame that was begun comes before the goodbye.
             if entry.closing.is_some()
-                && let Some(run) = self.hub.tail.started(&group.selection, group.format, after)
+                && let Some(run) = begun(&self.hub.tail, group, after, partial)
             {
                 return Step::Tail(run);
             }
@@ -103,12 +103,10 @@ impl State {
                     return Step::Tail(run);
                 }
                 Gather::Run(run) => return Step::Tail(run),
-                // A frame that was begun is finished first, even if its event was deleted meanwhile.
-                Gather::Fallen if partial > 0 => match self.hub.tail.started(&group.selection, group.format, after) {
-                    Some(run) if run.bytes.len() > partial => return Step::Tail(run),
-                    _ => self.fall_to_log(slot),
+                Gather::Fallen => match begun(&self.hub.tail, group, after, partial) {
+                    Some(run) => return Step::Tail(run),
+                    None => self.fall_to_log(slot),
                 },
-                Gather::Fallen => self.fall_to_log(slot),
                 // It read the log, or comes with an id, that this shard has not reached: its place is further on.
                 Gather::Nothing if after > head => {
                     self.ahead.extend(self.sessions.ticket(slot));
@@ -125,4 +123,13 @@ impl State {
             }
         }
     }
+}
+
+/// The frame of which a session has had the first `partial` bytes: it is finished first, even if its event was deleted
+/// meanwhile.
+fn begun(tail: &Tail, group: &Group, after: u64, partial: usize) -> Option<Run> {
+    if partial == 0 {
+        return None;
+    }
+    tail.started(&group.selection, group.format, after).filter(|run| run.bytes.len() > partial)
 }

@@ -1,11 +1,13 @@
 //! Durable event → sessions. One shard per core; a session lives and dies on its shard.
 
 mod inbox;
+mod name;
 mod pass;
 mod sessions;
 mod shard;
 mod timers;
 
 pub(crate) use inbox::{Message, ShardHandle};
+pub(crate) use name::SessionName;
 pub(crate) use sessions::{BareSocket, CloseCause, Driver, Entry, Opening, Puller};
 pub(crate) use shard::{Shard, State};

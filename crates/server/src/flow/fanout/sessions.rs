@@ -1,9 +1,12 @@
 //! The sessions of one shard: a table of slots, reused, with generations.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 use std::task::Waker;
 
+use headwater_access::Grant;
 use headwater_hub::{Closing, Format, Place, Session, Ticket};
+use headwater_log::Selection;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::AbortHandle;
 
@@ -70,12 +73,18 @@ pub(crate) enum CloseCause {
 
 /// What a new session starts with.
 pub(crate) struct Opening {
+    /// What it reads.
+    pub(crate) selection: Arc<Selection>,
+    /// The form of its events.
+    pub(crate) format: Format,
+    /// It reads after this place.
+    pub(crate) cursor: u64,
     /// First bytes: the response head (socket driver) and the preamble.
     pub(crate) first_bytes: Vec<u8>,
     /// Reads the log when the cursor is before the tail.
     pub(crate) log: Option<Box<LogRead>>,
-    /// When the credential it was opened with ends, in seconds since 1970.
-    pub(crate) expires_s: Option<u64>,
+    /// What its client holds, if that is a credential.
+    pub(crate) grant: Option<Arc<Grant>>,
 }
 
 /// One session with what its driver needs.
@@ -103,8 +112,10 @@ pub(crate) struct Entry {
     pub(crate) heartbeat_ms: u32,
     /// Age at which it is ended; 0: never.
     pub(crate) max_age_ms: u64,
-    /// When its credential ends and whether its client knows that that is soon.
-    pub(crate) expiry: Option<Expiry>,
+    /// What its client holds, if that is a credential.
+    pub(crate) grant: Option<Arc<Grant>>,
+    /// The client was told that its credential ends soon.
+    pub(crate) warned: bool,
     /// When its next deadline comes. An entry of the wheel that comes before was overtaken by an earlier one.
     pub(crate) due_ms: u64,
 }
@@ -114,15 +125,6 @@ impl Entry {
     pub(crate) fn behind_since(&self) -> Option<u64> {
         self.left_live_ms.filter(|_| self.session.place != Place::Live)
     }
-}
-
-/// When a session's credential ends.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Expiry {
-    /// Seconds since 1970: the end follows the wall clock, whatever that does.
-    pub(crate) at_s: u64,
-    /// The client was told that it is soon.
-    pub(crate) told: bool,
 }
 
 /// The table.

@@ -9,14 +9,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use headwater_hub::{FanOut, Group, Place, Session, Ticket, Wheel};
-use headwater_log::Selection;
 use rustix::event::epoll;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::task::AbortHandle;
 
 use super::pass::Round;
-use super::sessions::{CloseCause, Driver, Entry, Expiry, Opening, SessionTable};
+use super::sessions::{CloseCause, Driver, Entry, Opening, SessionTable};
 use super::{Message, ShardHandle};
 use crate::flow::deliver::Gathered;
 use crate::hub::Hub;
@@ -34,6 +33,8 @@ pub(crate) struct Shard {
 
 /// The sessions of one thread.
 pub(crate) struct State {
+    /// Index of this shard.
+    pub(crate) index: u32,
     pub(crate) hub: Arc<Hub>,
     pub(crate) handle: Arc<ShardHandle>,
     pub(crate) counters: Arc<Counters>,
@@ -65,12 +66,14 @@ pub(crate) struct State {
 }
 
 impl Shard {
-    /// A shard without sessions.
+    /// The shard of this index, without sessions.
     ///
     /// # Errors
     /// When the kernel gives no epoll descriptor.
-    pub(crate) fn new(hub: Arc<Hub>, handle: Arc<ShardHandle>, counters: Arc<Counters>) -> io::Result<Rc<Self>> {
+    pub(crate) fn new(hub: Arc<Hub>, index: usize) -> io::Result<Rc<Self>> {
+        let (handle, counters) = (hub.shards[index].clone(), hub.counters[index].clone());
         let state = State {
+            index: index as u32,
             hub: hub.clone(),
             handle: handle.clone(),
             counters,
@@ -150,20 +153,14 @@ impl State {
         self.started.elapsed().as_millis() as u64
     }
 
-    /// Adds a session that starts after `cursor`.
-    pub(crate) fn open(
-        &mut self,
-        selection: Arc<Selection>,
-        format: headwater_hub::Format,
-        cursor: u64,
-        driver: Driver,
-        opening: Opening,
-    ) -> Ticket {
+    /// Adds a session.
+    pub(crate) fn open(&mut self, opening: Opening, driver: Driver) -> Ticket {
         let now = self.now_ms();
         let settings = self.hub.settings();
+        let Opening { selection, format, cursor, first_bytes, log, grant } = opening;
         let (group, member) = self.fanout.join(selection, format, self.sessions.next_ticket().slot);
         let mut session = Session::new(group, member, cursor);
-        if opening.log.is_some() {
+        if log.is_some() {
             session.place = Place::Log;
         }
         let heartbeat = settings.heartbeat.as_millis() as f64;
@@ -172,8 +169,8 @@ impl State {
             session,
             driver,
             format,
-            control: opening.first_bytes,
-            log: opening.log,
+            control: first_bytes,
+            log,
             closing: None,
             ending: None,
             opened_ms: now,
@@ -183,7 +180,8 @@ impl State {
             // Spread, so that sessions fed by the same event do not all beat in the same moment.
             heartbeat_ms: (heartbeat * (0.9 + 0.1 * self.random.f64())) as u32,
             max_age_ms: (max_age * (0.9 + 0.2 * self.random.f64())) as u64,
-            expiry: opening.expires_s.map(|at_s| Expiry { at_s, told: false }),
+            grant,
+            warned: false,
             due_ms: 0,
         };
         let oldest = if entry.max_age_ms > 0 { entry.max_age_ms } else { u64::MAX };

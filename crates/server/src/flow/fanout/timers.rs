@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use headwater_hub::{Closing, Place, Ticket, Wheel};
 
 use super::sessions::{Driver, Entry};
-use super::{CloseCause, State};
+use super::{CloseCause, SessionName, State};
 use crate::config::Limits;
 
 /// How long before its end a client is told of it.
@@ -15,17 +15,17 @@ impl Entry {
     /// When something has to be done about the end of its credential. The wall clock may jump, so it is asked again at
     /// every deadline.
     pub(super) fn expiry_due_ms(&self, now: u64) -> u64 {
-        let Some(expiry) = self.expiry.filter(|_| self.closing.is_none() && self.ending.is_none()) else {
+        let Some(grant) = self.grant.as_ref().filter(|_| self.closing.is_none() && self.ending.is_none()) else {
             return u64::MAX;
         };
-        let left = left_ms(expiry.at_s);
-        let wait = if expiry.told { left } else { left.saturating_sub(WARNING_MS) };
+        let left = left_ms(grant.expires_s);
+        let wait = if self.warned { left } else { left.saturating_sub(WARNING_MS) };
         // One that cannot be told now, because a frame is on its way, is asked again a little later.
         now.saturating_add(wait.max(Wheel::TICK_MS))
     }
 }
 
-/// Milliseconds until this second since 1970.
+/// Milliseconds until this second since 1970. The end of a credential follows the wall clock, whatever that does.
 fn left_ms(at_s: u64) -> u64 {
     let end = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(at_s));
     match end.map(|end| end.duration_since(SystemTime::now())) {
@@ -34,11 +34,6 @@ fn left_ms(at_s: u64) -> u64 {
         // Beyond what a clock can show.
         None => u64::MAX,
     }
-}
-
-/// What a session is called.
-fn session_name(ticket: Ticket) -> String {
-    format!("{:x}-{:x}", ticket.slot, ticket.generation)
 }
 
 impl State {
@@ -68,17 +63,17 @@ impl State {
         if lag_ms > 0 && entry.behind_since().is_some_and(|since| now >= since + lag_ms) && entry.closing.is_none() {
             entry.closing = Some(Closing::Lagged);
         }
-        if let Some(mut expiry) = entry.expiry
+        if let Some(grant) = &entry.grant
             && entry.closing.is_none()
             && entry.ending.is_none()
         {
-            let left = left_ms(expiry.at_s);
+            let left = left_ms(grant.expires_s);
             if left == 0 {
                 entry.closing = Some(Closing::Expired);
-            } else if left <= WARNING_MS && !expiry.told && entry.session.partial() == 0 {
-                self.hub.wire.expiring(entry.format, expiry.at_s, &session_name(ticket), &mut entry.control);
-                expiry.told = true;
-                entry.expiry = Some(expiry);
+            } else if left <= WARNING_MS && !entry.warned && entry.session.partial() == 0 {
+                let name = SessionName { shard: self.index, ticket }.to_string();
+                self.hub.wire.expiring(entry.format, grant.expires_s, &name, &mut entry.control);
+                entry.warned = true;
             }
         }
         let silent = now + Wheel::TICK_MS > entry.sent_ms + u64::from(entry.heartbeat_ms);
