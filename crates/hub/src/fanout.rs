@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use headwater_log::{Pattern, Selection, Topic};
 
-use crate::Format;
+use crate::{Conflate, Format};
 
 /// Names a group. Valid until its last member leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -23,18 +23,23 @@ pub struct Group {
     pub selection: Arc<Selection>,
     /// How its members read it.
     pub format: Format,
+    /// What they leave out.
+    pub conflate: Conflate,
     /// The members' slots, in no order; a member knows its place here.
     members: Vec<u32>,
     /// Already on the list of the current pass.
     marked: bool,
 }
 
+/// What the members of a group have in common.
+type Key = (Arc<Selection>, Format, Conflate);
+
 /// The index of one shard.
 #[derive(Debug, Default)]
 pub struct FanOut {
     groups: Vec<Option<Group>>,
     free: Vec<u32>,
-    by_key: HashMap<(Arc<Selection>, Format), GroupId>,
+    by_key: HashMap<Key, GroupId>,
     exact: HashMap<Topic, Vec<GroupId>>,
     patterns: Node,
     marked: Vec<GroupId>,
@@ -59,8 +64,8 @@ impl Group {
 
 impl FanOut {
     /// Adds a session; returns its group and its place among the members.
-    pub fn join(&mut self, selection: Arc<Selection>, format: Format, slot: u32) -> (GroupId, u32) {
-        let key = (selection, format);
+    pub fn join(&mut self, selection: Arc<Selection>, format: Format, conflate: Conflate, slot: u32) -> (GroupId, u32) {
+        let key = (selection, format, conflate);
         let id = match self.by_key.get(&key) {
             Some(id) => *id,
             None => self.found(key),
@@ -136,8 +141,9 @@ impl FanOut {
         self.groups[id.0 as usize].as_mut().expect("a group lives as long as it has members")
     }
 
-    fn found(&mut self, key: (Arc<Selection>, Format)) -> GroupId {
-        let group = Group { selection: key.0.clone(), format: key.1, members: Vec::new(), marked: false };
+    fn found(&mut self, key: Key) -> GroupId {
+        let group =
+            Group { selection: key.0.clone(), format: key.1, conflate: key.2, members: Vec::new(), marked: false };
         let id = match self.free.pop() {
             Some(free) => {
                 self.groups[free as usize] = Some(group);
@@ -171,7 +177,7 @@ impl FanOut {
         for pattern in group.selection.patterns() {
             self.patterns.remove(pattern.as_str(), id);
         }
-        self.by_key.remove(&(group.selection, group.format));
+        self.by_key.remove(&(group.selection, group.format, group.conflate));
         self.free.push(id.0);
         if self.by_key.is_empty() {
             // The last reader has left: give the memory back.
@@ -300,7 +306,7 @@ mod tests {
             let mut members = Vec::new();
             for (slot, patterns) in selections.into_iter().enumerate() {
                 let selection = Arc::new(Selection::new(patterns));
-                let (id, place) = index.join(selection.clone(), Format::EventStream, slot as u32);
+                let (id, place) = index.join(selection.clone(), Format::EventStream, Conflate::Never, slot as u32);
                 members.push((id, place, selection, true));
             }
             for slot in 0..members.len() {
@@ -337,9 +343,9 @@ mod tests {
     fn one_group_for_one_selection() {
         let selection = || Arc::new(Selection::new([Pattern::new("a").unwrap()]));
         let mut index = FanOut::default();
-        let (first, _) = index.join(selection(), Format::EventStream, 0);
-        let (second, place) = index.join(selection(), Format::EventStream, 1);
-        let (other, _) = index.join(selection(), Format::Ndjson, 2);
+        let (first, _) = index.join(selection(), Format::EventStream, Conflate::Never, 0);
+        let (second, place) = index.join(selection(), Format::EventStream, Conflate::Never, 1);
+        let (other, _) = index.join(selection(), Format::Ndjson, Conflate::Never, 2);
         assert_eq!((first, place), (second, 1));
         assert_ne!(first, other);
     }

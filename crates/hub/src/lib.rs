@@ -9,10 +9,13 @@
 //! * [`Tail`] holds the newest events as encoded frames, bounded in bytes, shared by all shards.
 //! * [`Run`] is a stretch of frames for one selection: what one send carries.
 //! * [`FanOut`] maps topics to groups of sessions; its cost depends on the matching groups only.
+//! * [`ReaderPolicies`] and [`Pace`] are flow control: who may skip what, and who gets how many deliveries a second.
 //! * [`Wheel`] holds the next deadline of every session. Time is passed in.
 //! * [`Wire`] is the one place that turns events into bytes.
 
 mod fanout;
+mod pace;
+mod policy;
 mod run;
 mod session;
 mod tail;
@@ -20,8 +23,10 @@ mod wheel;
 mod wire;
 
 pub use fanout::{FanOut, Group, GroupId};
+pub use pace::Pace;
+pub use policy::{Conflate, Over, ReaderPolicies, ReaderPolicy, SlowPolicy, Thinning};
 pub use run::Run;
 pub use session::{Place, Session};
-pub use tail::{Batch, Gather, Tail};
+pub use tail::{Batch, Gather, Tail, Taken, Thinned, newest};
 pub use wheel::{Ticket, Wheel};
 pub use wire::{Closing, Format, GapReason, Wire};

@@ -67,6 +67,10 @@ impl Session {
             self.cursor = seq;
         }
         self.partial = mark.partial;
+        // With conflation the frame that was begun need not be the next of the log: the cursor stands right before it.
+        if let Some(seq) = mark.begun {
+            self.cursor = self.cursor.max(seq - 1);
+        }
         if sent == run.bytes.len() {
             self.cursor = self.cursor.max(run.upto);
         }

@@ -4,6 +4,10 @@
 //! inside. The tail is bounded in bytes for the whole hub: the oldest batch goes first, and a reader
 //! whose cursor is before the floor reads the log instead.
 
+mod thin;
+
+pub use thin::{Taken, Thinned, newest};
+
 use std::collections::{HashMap, VecDeque};
 #[cfg(not(feature = "model"))]
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
@@ -141,10 +145,7 @@ impl Tail {
         if !inner.serves(selection, after) {
             return Gather::Fallen;
         }
-        let found = match selection.patterns().len() {
-            0 => inner.find_by_topic(selection, after, limit, max_bytes),
-            _ => inner.find_by_scan(selection, after, limit, max_bytes),
-        };
+        let found = inner.find(selection, after, limit, max_bytes);
         match found.is_empty() {
             true => Gather::Nothing,
             false => Gather::Run(self.render(&inner, format, &found)),
@@ -196,7 +197,7 @@ impl Tail {
             }
         };
         let upto = ends.last().map_or(0, |(seq, _)| *seq);
-        Run { bytes, ends: ends.into(), upto }
+        Run { bytes, ends: ends.into(), upto, skipped: None }
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Inner> {

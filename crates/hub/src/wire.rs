@@ -25,6 +25,8 @@ pub enum GapReason {
     Unknown,
     /// They were removed while the session was behind.
     Lagged,
+    /// Newer events of the same topic and key took their place.
+    Conflated,
 }
 
 /// Why the hub ends a stream.
@@ -64,6 +66,7 @@ impl GapReason {
             Self::Epoch => "epoch",
             Self::Unknown => "unknown",
             Self::Lagged => "lagged",
+            Self::Conflated => "conflated",
         }
     }
 }

@@ -141,6 +141,25 @@ impl Pattern {
     }
 }
 
+impl Pattern {
+    /// Whether some topic may be described by both.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        if self.0.starts_with('$') != other.0.starts_with('$') {
+            return false;
+        }
+        let (mut ours, mut theirs) = (self.0.split('/'), other.0.split('/'));
+        loop {
+            match (ours.next(), theirs.next()) {
+                (Some("**"), _) | (_, Some("**")) | (None, None) => return true,
+                (None, _) | (_, None) => return false,
+                (Some("*"), _) | (_, Some("*")) => {}
+                (Some(one), Some(other)) if one == other => {}
+                _ => return false,
+            }
+        }
+    }
+}
+
 impl Selection {
     /// Collects topics and patterns; a pattern without wildcards counts as its topic.
     pub fn new(patterns: impl IntoIterator<Item = Pattern>) -> Self {
@@ -380,6 +399,8 @@ mod tests {
         ) {
             prop_assert!(!wide.covers(&narrow) || !narrow.matches(&topic) || wide.matches(&topic));
             prop_assert!(wide.covers(&wide));
+            prop_assert!(wide.overlaps(&narrow) || !(narrow.matches(&topic) && wide.matches(&topic)));
+            prop_assert_eq!(wide.overlaps(&Pattern::new(topic.as_str()).unwrap()), wide.matches(&topic));
             // A topic is a pattern that describes itself alone.
             prop_assert_eq!(wide.covers(&Pattern::new(topic.as_str()).unwrap()), wide.matches(&topic));
         }

@@ -13,6 +13,7 @@ use time::format_description::well_known::Rfc3339;
 use super::problem::Problem;
 use super::query::{CURSOR_PARAMETERS, Query};
 use crate::flow::deliver::start::From;
+use crate::flow::fanout::Flow;
 
 /// What a reader asks for.
 #[derive(Debug)]
@@ -20,6 +21,7 @@ pub(crate) struct Subscribe {
     pub(crate) selection: Arc<Selection>,
     pub(crate) from: From,
     pub(crate) form: Form,
+    pub(crate) flow: Flow,
 }
 
 /// In which form it asks.
@@ -67,7 +69,8 @@ impl Subscribe {
             }
         }
         let from = from(&parts.headers, &query)?;
-        Ok(Self { selection: Arc::new(Selection::new(patterns)), from, form })
+        let flow = flow(&query)?;
+        Ok(Self { selection: Arc::new(Selection::new(patterns)), from, form, flow })
     }
 }
 
@@ -87,6 +90,33 @@ fn from(headers: &HeaderMap, query: &Query) -> Result<From, Problem> {
             Problem::malformed("since", "The value of since is latest, earliest, an RFC 3339 time such as 2026-01-31T12:00:00Z, or an age such as 90s, 10m or 2h.")
         }),
     }
+}
+
+/// How the events are to come: at most so many deliveries a second, and of the same topic and key only the newest.
+fn flow(query: &Query) -> Result<Flow, Problem> {
+    let interval_us = match query.first("max_rate") {
+        None => 0,
+        Some(text) => interval(text).ok_or_else(|| {
+            Problem::malformed(
+                "max_rate",
+                "The value of max_rate is a number of deliveries a second from 0.01 to 1000, such as 5 or 0.2.",
+            )
+        })?,
+    };
+    let conflate = match query.first("conflate") {
+        None => None,
+        Some("" | "true" | "1") => Some(true),
+        Some("false" | "0") => Some(false),
+        Some(_) => return Err(Problem::malformed("conflate", "The value of conflate is true or false.")),
+    };
+    Ok(Flow { interval_us, conflate })
+}
+
+/// Microseconds between deliveries at this rate.
+fn interval(rate: &str) -> Option<u64> {
+    let plain = rate.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let rate: f64 = rate.parse().ok().filter(|_| plain)?;
+    (0.01..=1000.0).contains(&rate).then(|| (1_000_000.0 / rate).round() as u64)
 }
 
 fn time(text: &str, now: SystemTime) -> Option<SystemTime> {
@@ -200,6 +230,26 @@ mod tests {
         assert_eq!(accept("text/event-stream;q=0, application/json;q=0.1"), Some(Accepted::Json));
         assert_eq!(accept("text/html"), None);
         assert_eq!(accept("text/event-stream;q=0"), None);
+    }
+
+    #[test]
+    fn rates_and_conflation() {
+        let flow = |query: &str| flow(&Query::parse(Some(query)).unwrap()).ok();
+        assert_eq!(flow("topic=a"), Some(Flow::default()));
+        assert_eq!(flow("max_rate=5&conflate=true"), Some(Flow { interval_us: 200_000, conflate: Some(true) }));
+        assert_eq!(flow("max_rate=0.2&conflate=false"), Some(Flow { interval_us: 5_000_000, conflate: Some(false) }));
+        for wrong in [
+            "max_rate=",
+            "max_rate=0",
+            "max_rate=1001",
+            "max_rate=-1",
+            "max_rate=1e2",
+            "max_rate=nan",
+            "max_rate=.",
+            "conflate=maybe",
+        ] {
+            assert_eq!(flow(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

@@ -106,7 +106,7 @@ impl Resolved {
         let keys = || {
             keys().iter().filter_map(|key| match key.show {
                 Show::AccessKey(show) => Some((key, key.name.strip_prefix("access.keys.")?, show)),
-                Show::Hub(_) | Show::Class(_) => None,
+                Show::Hub(_) | Show::Class(_) | Show::Readers(_) => None,
             })
         };
         for (key, name, _) in keys() {
@@ -130,9 +130,10 @@ impl Resolved {
         let keys: Vec<_> = keys()
             .iter()
             .filter_map(|key| match key.show {
-                Show::Class(show) => Some((key, key.name.strip_prefix("class.")?, show)),
+                Show::Class(_) | Show::Readers(_) => Some((key, key.name.strip_prefix("class.")?)),
                 Show::Hub(_) | Show::AccessKey(_) => None,
             })
+            .map(|(key, name)| (key, name, key.values(&self.settings)))
             .collect();
         for (key, name, _) in &keys {
             let default = key.default().map_or(String::new(), |default| format!("; default {default}"));
@@ -144,13 +145,13 @@ impl Resolved {
         };
         let _ = writeln!(text, "# All classes at once, in TOML: {source}");
         let count = self.settings.classes.iter().count();
-        for (index, class) in self.settings.classes.iter().enumerate() {
+        for index in 0..count {
             let implied = index + 1 == count;
             let mark = if implied { "# " } else { "" };
             text.push_str(if implied { "\n# Implied, for every topic not taken above:\n" } else { "\n" });
             let _ = writeln!(text, "{mark}[[class]]");
-            for (_, name, show) in &keys {
-                let value = if implied && *name == "topics" { "[\"**\"]".to_owned() } else { show(class) };
+            for (_, name, values) in &keys {
+                let value = if implied && *name == "topics" { "[\"**\"]" } else { &values[index] };
                 let _ = writeln!(text, "{mark}{name} = {value}");
             }
         }

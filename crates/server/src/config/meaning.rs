@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use headwater_access::Rights;
+use headwater_hub::{ReaderPolicies, ReaderPolicy};
 use headwater_log::{Class, Classes, Durability, Pattern, Retention};
 
 use super::access::{Access, AccessKey, KeySource, is_host, is_origin};
@@ -25,6 +26,7 @@ pub(super) fn mean(written: Written, layers: &Layers<'_>) -> Result<Settings, Co
     let from = Reader { layers, prefix: String::new() };
     let storage = written.data.map_or(default.storage, |data| data.0);
     let shards = from.number(&keys::SHARDS, written.shards, default.shards as u64)?;
+    let (classes, readers) = classes(written.class, &storage, layers)?;
     let settings = Settings {
         listen: written.listen.map_or(default.listen, |listen| listen.0),
         heartbeat: from.duration(&keys::HEARTBEAT, written.heartbeat, default.heartbeat)?,
@@ -33,7 +35,8 @@ pub(super) fn mean(written: Written, layers: &Layers<'_>) -> Result<Settings, Co
         max_age: from.duration(&keys::MAX_AGE, written.max_age, default.max_age)?,
         tls: tls(written.tls, &from)?,
         access: written.access.map(|written| access(written, layers)).transpose()?,
-        classes: classes(written.class, &storage, layers)?,
+        classes,
+        readers,
         idempotency: from.duration(&keys::IDEMPOTENCY, written.idempotency, default.idempotency)?,
         shards: if shards == 0 { default.shards } else { count(shards) },
         tail: count(from.size(&keys::TAIL, written.tail, default.tail as u64)?),
@@ -181,16 +184,21 @@ fn limits(written: WrittenLimits, from: &Reader<'_, '_>) -> Result<Limits, Confi
     })
 }
 
-fn classes(written: Vec<WrittenClass>, storage: &Storage, layers: &Layers<'_>) -> Result<Classes, ConfigError> {
+fn classes(
+    written: Vec<WrittenClass>,
+    storage: &Storage,
+    layers: &Layers<'_>,
+) -> Result<(Classes, ReaderPolicies), ConfigError> {
     // A log in memory keeps nothing on disk, and the classes say so.
     let implied = match storage {
         Storage::Disk(_) => Class::default(),
         Storage::Memory => Class { durability: Durability::Memory, ..Class::default() },
     };
     let mut taken: BTreeMap<Pattern, Place> = BTreeMap::new();
-    let mut classes = Vec::with_capacity(written.len());
+    let (mut classes, mut readers) = (Vec::with_capacity(written.len()), Vec::with_capacity(written.len()));
     for (index, class) in written.into_iter().enumerate() {
         let from = Reader { layers, prefix: format!("class.{index}.") };
+        let policy = reader_policy(&class, &from)?;
         let class = class_of(class, &implied, &from)?;
         if class.topics.is_empty() {
             return Err(ConfigError::new(layers.place(&format!("class.{index}")), Problem::ClassWithoutTopics));
@@ -203,9 +211,20 @@ fn classes(written: Vec<WrittenClass>, storage: &Storage, layers: &Layers<'_>) -
             check_reached(pattern, &taken, &place)?;
             taken.entry(pattern.clone()).or_insert(place);
         }
+        readers.push((class.topics.clone(), policy));
         classes.push(class);
     }
-    Ok(Classes::new(classes, implied))
+    Ok((Classes::new(classes, implied), ReaderPolicies::new(readers)))
+}
+
+fn reader_policy(written: &WrittenClass, from: &Reader<'_, '_>) -> Result<ReaderPolicy, ConfigError> {
+    let default = ReaderPolicy::default();
+    let rate = from.number(&keys::CLASS_MAX_RATE, written.max_rate.clone(), default.max_rate.into())?;
+    Ok(ReaderPolicy {
+        max_rate: u32::try_from(rate).unwrap_or(u32::MAX),
+        conflate: written.conflate.unwrap_or(default.conflate),
+        slow: written.slow.as_ref().map_or(default.slow, |slow| slow.0),
+    })
 }
 
 fn class_of(written: WrittenClass, implied: &Class, from: &Reader<'_, '_>) -> Result<Class, ConfigError> {

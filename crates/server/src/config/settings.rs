@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
+use headwater_hub::ReaderPolicies;
 use headwater_log::Classes;
 
 use super::access::Access;
@@ -30,6 +31,8 @@ pub struct Settings {
     pub access: Option<Access>,
     /// Durability, retention and event size by topic.
     pub classes: Classes,
+    /// How readers are served, by topic; in the order of the classes.
+    pub readers: ReaderPolicies,
     /// Window in which a repeated idempotency key is recognised. Default 10 min.
     pub idempotency: Duration,
     /// Threads that serve connections; default one per core.
@@ -132,6 +135,7 @@ impl Default for Settings {
             tls: None,
             access: None,
             classes: Classes::default(),
+            readers: ReaderPolicies::default(),
             idempotency: Duration::from_secs(600),
             shards: thread::available_parallelism().map_or(1, usize::from),
             tail: 32 << 20,

@@ -107,7 +107,8 @@ fn misfit<'a, 't>(key: &Key, value: &'a Spanned<DeValue<'t>>) -> Option<&'a Span
         (Takes::Number(_) | Takes::Duration(_) | Takes::Size(_), DeValue::Integer(number)) => {
             i64::from_str_radix(number.as_str(), number.radix()).is_err().then_some(value)
         }
-        (Takes::Number(_) | Takes::Patterns | Takes::Texts, _) => Some(value),
+        (Takes::Switch, DeValue::Boolean(_)) => None,
+        (Takes::Switch | Takes::Number(_) | Takes::Patterns | Takes::Texts, _) => Some(value),
         (_, DeValue::String(_)) => None,
         _ => Some(value),
     }

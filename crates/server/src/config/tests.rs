@@ -159,13 +159,13 @@ fn every_key_yields_to_its_variable_and_the_variable_to_its_flag() {
         };
         let file = match key.show {
             Show::Hub(_) => format!("{beside}{} = {low}\n", key.name),
-            Show::Class(_) => format!("[[class]]\n{}", class_with(key, &low).join("\n")),
+            Show::Class(_) | Show::Readers(_) => format!("[[class]]\n{}", class_with(key, &low).join("\n")),
             // An entry needs several at once: `keys_that_verify_tokens`.
             Show::AccessKey(_) => continue,
         };
         let variable = match key.show {
             Show::Hub(_) => bare(&middle),
-            Show::Class(_) | Show::AccessKey(_) => format!("[{{ {} }}]", class_with(key, &middle).join(", ")),
+            Show::Class(_) | Show::Readers(_) | Show::AccessKey(_) => format!("[{{ {} }}]", class_with(key, &middle).join(", ")),
         };
         let name = key.variable();
         let value = |variables: &[(&str, &str)], flags: &[(&str, &str)]| {
@@ -408,6 +408,8 @@ fn examples(key: &Key) -> [&'static str; 3] {
         Takes::Size(_) => ["\"101MiB\"", "\"102MB\"", "\"103MiB\""],
         Takes::Number(_) => ["3", "4", "5"],
         Takes::Word(words) if words.contains(&"disk") => ["\"memory\"", "\"disk\"", "\"memory\""],
+        Takes::Word(words) if words.contains(&"close") => ["\"close\"", "\"conflate\"", "\"catch_up\""],
+        Takes::Switch => ["true", "false", "true"],
         Takes::Word(_) => ["\"warn\"", "\"debug\"", "\"error\""],
         Takes::Text => ["\"a\"", "\"b\"", "\"c\""],
         Takes::Texts if key.name == "access.origins" => {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use headwater_access::Algorithm;
+use headwater_hub::SlowPolicy;
 use headwater_log::{Durability, Pattern};
 use serde::{Deserialize, Deserializer, de};
 
@@ -99,6 +100,9 @@ pub(super) struct WrittenClass {
     pub(super) durability: Option<Value<Durability>>,
     pub(super) retention: WrittenRetention,
     pub(super) max_event: Option<Value<Size>>,
+    pub(super) max_rate: Option<Value<Number>>,
+    pub(super) conflate: Option<bool>,
+    pub(super) slow: Option<Value<SlowPolicy>>,
 }
 
 /// `retention` of a class.
@@ -217,6 +221,12 @@ impl Scalar for LogLevel {
 impl Scalar for Durability {
     fn scan(text: &str) -> Result<Self, String> {
         word(text, &[("disk", Self::Disk), ("memory", Self::Memory)])
+    }
+}
+
+impl Scalar for SlowPolicy {
+    fn scan(text: &str) -> Result<Self, String> {
+        word(text, &[("catch_up", Self::CatchUp), ("conflate", Self::Conflate), ("close", Self::Close)])
     }
 }
 

@@ -3,14 +3,11 @@
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::response::IntoResponse;
-use headwater_access::Grant;
-use headwater_hub::Format;
-use headwater_log::Selection;
+use headwater_hub::{Format, GapReason};
 use http::response::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body::{Body, Frame};
@@ -177,12 +174,24 @@ async fn subscribe(
         site.counters.gaps.add(1);
     }
     match subscribe.form {
-        Form::Stream(format) => Ok(site.stream(format, subscribe.selection, start, grant, extent)),
+        Form::Stream(format) => {
+            let opening = Opening {
+                selection: subscribe.selection,
+                format,
+                cursor: start.cursor,
+                first_bytes: Vec::new(),
+                log: start.log,
+                grant,
+                flow: subscribe.flow,
+            };
+            Ok(site.stream(opening, start.gap, extent))
+        }
         Form::Poll { .. } if head_only => Ok(Reply::Whole(json(Vec::new()))),
         Form::Poll { wait, limit } => {
             let Start { cursor, gap, log, .. } = start;
             let (selection, format) = (subscribe.selection, Format::Ndjson);
-            let opening = Opening { selection, format, cursor, first_bytes: Vec::new(), log, grant };
+            let opening =
+                Opening { selection, format, cursor, first_bytes: Vec::new(), log, grant, flow: subscribe.flow };
             let pull = Pull::open(&site.shard, opening);
             let answer = long_poll::collect(pull, hub.wire, cursor, gap, wait, limit).await;
             let mut body = b"{\"events\":[".to_vec();
@@ -213,36 +222,27 @@ impl Site {
     }
 
     /// As much of a stream as `extent` says.
-    fn stream(
-        &self,
-        format: Format,
-        selection: Arc<Selection>,
-        start: Start,
-        grant: Option<Arc<Grant>>,
-        extent: Extent,
-    ) -> Reply {
+    fn stream(&self, mut opening: Opening, gap: Option<(GapReason, String)>, extent: Extent) -> Reply {
         let hub = &self.hub;
         let mut response = Response::new(());
         let heartbeat = hub.settings().heartbeat.as_secs();
         headers::stream(
             response.headers_mut(),
-            format.content_type(),
-            &hub.wire.position(start.cursor).to_string(),
+            opening.format.content_type(),
+            &hub.wire.position(opening.cursor).to_string(),
             heartbeat,
         );
-        let mut first_bytes = Vec::new();
         if extent != Extent::Head {
             let retry = match extent {
                 Extent::FirstBytes { retry: Some(retry) } => retry.as_millis() as u64,
                 _ => hub.retry_ms(&mut self.shard.state.borrow_mut().random),
             };
-            let gap = start.gap.as_ref().map(|(reason, id)| (*reason, id.as_str()));
-            hub.wire.preamble(format, retry, start.cursor, gap, &mut first_bytes);
+            let gap = gap.as_ref().map(|(reason, id)| (*reason, id.as_str()));
+            hub.wire.preamble(opening.format, retry, opening.cursor, gap, &mut opening.first_bytes);
         }
-        let Start { cursor, log, .. } = start;
         let body = match extent {
-            Extent::Session => StreamBody::Session(Opening { selection, format, cursor, first_bytes, log, grant }),
-            Extent::Head | Extent::FirstBytes { .. } => StreamBody::Whole(first_bytes),
+            Extent::Session => StreamBody::Session(opening),
+            Extent::Head | Extent::FirstBytes { .. } => StreamBody::Whole(opening.first_bytes),
         };
         Reply::Stream(Box::new(Stream { parts: response.into_parts().0, body }))
     }

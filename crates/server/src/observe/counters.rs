@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use headwater_hub::Run;
+
 use crate::flow::fanout::CloseCause;
 
 /// A number that only grows.
@@ -21,6 +23,8 @@ pub(crate) struct Counters {
     pub(crate) gaps: Counter,
     /// Events handed to sessions.
     pub(crate) deliveries: Counter,
+    /// Events that gave way to newer ones of the same topic and key, for some session.
+    pub(crate) conflated: Counter,
     /// Bytes handed to sessions, control bytes included.
     pub(crate) bytes_out: Counter,
     /// Heartbeats sent.
@@ -58,6 +62,14 @@ impl Counter {
 }
 
 impl Counters {
+    /// Counts the events of a run that end after byte `from` and up to byte `to`.
+    pub(crate) fn delivered(&self, run: &Run, from: usize, to: usize) {
+        self.deliveries.add((run.events_within(to) - run.events_within(from)) as u64);
+        if run.skipped.is_some() {
+            self.conflated.add((run.skipped_within(to) - run.skipped_within(from)).into());
+        }
+    }
+
     /// Counts the end of a session.
     pub(crate) fn closed(&self, cause: CloseCause) {
         self.closed[cause as usize].add(1);

@@ -33,12 +33,13 @@ impl std::fmt::Debug for Snapshot {
 type Read = fn(&Counters) -> &Counter;
 
 /// Counters that are summed over the shards.
-const COUNTERS: [(&str, &str, Read); 13] = [
+const COUNTERS: [(&str, &str, Read); 14] = [
     ("headwater_connections_accepted", "Connections accepted", |c| &c.connections),
     ("headwater_sessions_opened", "Streams and long-polls opened", |c| &c.opened),
     ("headwater_sessions_resumed", "Sessions that began with the client's cursor", |c| &c.resumed),
     ("headwater_gaps", "Gaps told to readers", |c| &c.gaps),
     ("headwater_deliveries", "Events handed to sessions", |c| &c.deliveries),
+    ("headwater_events_conflated", "Events that gave way to newer ones, for some session", |c| &c.conflated),
     ("headwater_sent_bytes", "Bytes handed to sessions", |c| &c.bytes_out),
     ("headwater_heartbeats", "Heartbeats sent", |c| &c.heartbeats),
     ("headwater_publishes", "Publish requests stored", |c| &c.publishes),

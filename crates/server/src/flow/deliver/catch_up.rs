@@ -4,12 +4,14 @@
 //! shard have a read under way, the others wait in line, so a storm of resumes never delays live sessions
 //! by more than the encoding of one page.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
-use headwater_hub::{Format, GapReason, Place, Run, Ticket, Wire};
-use headwater_log::{Engine, Gap, Page, ReadError, Reader, Selection};
+use headwater_hub::{Format, GapReason, Place, Run, Thinning, Ticket, Wire, newest};
+use headwater_log::{Engine, Gap, Page, ReadError, Reader, Selection, StoredEvent};
 
 use super::Step;
+use crate::config::Settings;
 use crate::flow::fanout::{CloseCause, Message, State};
 
 const PAGE_EVENTS: usize = 2000;
@@ -36,8 +38,26 @@ pub(crate) struct LogRead {
 /// An encoded page.
 pub(crate) struct PageRun {
     gap: Option<Gap>,
-    run: Run,
+    /// What is left of it, the first under way.
+    stretches: VecDeque<Stretch>,
+    /// Every selected event up to here is in it, but those that gave way.
+    upto: u64,
     untold: bool,
+}
+
+/// Events that go out together.
+struct Stretch {
+    /// Up to here events gave way before it, of which the reader is told; zero if none did.
+    hole: u64,
+    run: Run,
+}
+
+/// What a page leaves out.
+struct Thin {
+    thinning: Thinning,
+    settings: Arc<Settings>,
+    /// A part of the first event has been sent.
+    begun: bool,
 }
 
 /// What a read brought.
@@ -74,7 +94,7 @@ impl LogRead {
 
     /// The run to hand over, if a page is there.
     pub(super) fn run(&self) -> Option<&Run> {
-        self.page.as_ref().map(|page| &page.run)
+        self.page.as_ref().and_then(|page| page.stretches.front()).map(|stretch| &stretch.run)
     }
 }
 
@@ -94,14 +114,23 @@ impl State {
                 _ => Step::End(CloseCause::Lagged),
             });
         }
-        if let Some(page) = &log.page {
-            if log.sent == 0 && partial > 0 && page.run.ends.first().is_none_or(|(_, end)| *end as usize <= partial) {
+        if let Some(page) = &mut log.page {
+            let first = page.stretches.front().and_then(|stretch| stretch.run.ends.first());
+            if log.sent == 0 && partial > 0 && first.is_none_or(|(_, end)| *end as usize <= partial) {
                 return Some(Step::End(CloseCause::Lagged));
             }
-            if log.sent < page.run.bytes.len() {
-                return Some(Step::Log);
+            while let Some(stretch) = page.stretches.front_mut() {
+                if stretch.hole > 0 {
+                    let (reason, resumed_at) = (GapReason::Conflated, std::mem::take(&mut stretch.hole));
+                    return Some(Step::Gap { reason, requested: entry.session.cursor(head), resumed_at });
+                }
+                if log.sent < stretch.run.bytes.len() {
+                    return Some(Step::Log);
+                }
+                page.stretches.pop_front();
+                log.sent = 0;
             }
-            let upto = page.run.upto;
+            let upto = page.upto;
             log.untold = page.untold;
             log.page = None;
             entry.session.skip_over(upto);
@@ -138,12 +167,17 @@ impl State {
         }
         let Some(entry) = self.sessions.find(ticket) else { return };
         let format = entry.format;
+        let group = self.fanout.group(entry.session.group);
+        let thinning = group.and_then(|group| entry.thinning(group.conflate, self.started));
+        let begun = entry.session.partial() > 0;
+        let thin = thinning.map(|thinning| Thin { thinning, settings: self.hub.settings(), begun });
         let Some(mut reader) = entry.log.as_mut().and_then(|log| log.reader.take()) else { return };
         self.reads += 1;
         self.counters.pages.add(1);
         let (handle, wire) = (self.handle.clone(), self.hub.wire);
         tokio::task::spawn_blocking(move || {
-            let page = reader.next_page(PAGE_EVENTS, PAGE_BYTES).map(|page| encode(&wire, format, &page));
+            let page =
+                reader.next_page(PAGE_EVENTS, PAGE_BYTES).map(|page| encode(&wire, format, &page, thin.as_ref()));
             handle.send(Message::Page(ticket, PageRead { reader, page }));
         });
     }
@@ -172,15 +206,51 @@ impl State {
     }
 }
 
-fn encode(wire: &Wire, format: Format, page: &Page) -> PageRun {
-    let mut bytes = Vec::new();
-    let mut ends = Vec::with_capacity(page.events.len());
-    for event in &page.events {
+fn encode(wire: &Wire, format: Format, page: &Page, thin: Option<&Thin>) -> PageRun {
+    let keeps = thin.map(|thin| thin.keeps(&page.events));
+    let told = thin.is_some_and(|thin| thin.thinning.is_told());
+    let mut stretches = VecDeque::new();
+    let (mut bytes, mut ends, mut skips) = (Vec::new(), Vec::new(), Vec::new());
+    // Of the stretch being made: what gave way before it, and before its next event.
+    let (mut before, mut hole, mut skipped) = (0, 0, 0);
+    for (index, event) in page.events.iter().enumerate() {
+        if keeps.as_ref().is_some_and(|keeps| !keeps[index]) {
+            hole = event.seq;
+            skipped += 1;
+            continue;
+        }
+        if told && hole > 0 {
+            if !ends.is_empty() {
+                stretches.push_back(stretch(before, &mut bytes, &mut ends, None));
+            }
+            before = std::mem::take(&mut hole);
+        }
         match format {
             Format::EventStream => wire.frame(event, &mut bytes),
             Format::Ndjson => wire.line(event, &mut bytes),
         }
         ends.push((event.seq, bytes.len() as u32));
+        skips.push(skipped);
     }
-    PageRun { gap: page.gap, untold: page.untold, run: Run { bytes: bytes.into(), ends: ends.into(), upto: page.upto } }
+    let skips = (keeps.is_some() && !told).then(|| skips.into());
+    stretches.push_back(stretch(before, &mut bytes, &mut ends, skips));
+    PageRun { gap: page.gap, stretches, upto: page.upto, untold: page.untold }
+}
+
+fn stretch(hole: u64, bytes: &mut Vec<u8>, ends: &mut Vec<(u64, u32)>, skipped: Option<Arc<[u32]>>) -> Stretch {
+    let (bytes, ends) = (std::mem::take(bytes).into(), Arc::<[_]>::from(std::mem::take(ends)));
+    let upto = ends.last().map_or(0, |(seq, _)| *seq);
+    Stretch { hole, run: Run { bytes, ends, upto, skipped } }
+}
+
+impl Thin {
+    /// For each event whether it goes out.
+    fn keeps(&self, events: &[Arc<StoredEvent>]) -> Vec<bool> {
+        let gives_way = |topic: &_| self.thinning.applies(&self.settings.readers, topic);
+        let mut keeps = newest(events.iter().map(|event| &**event), &gives_way);
+        if let Some(first) = keeps.first_mut() {
+            *first |= self.begun;
+        }
+        keeps
+    }
 }

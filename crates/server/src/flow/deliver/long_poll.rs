@@ -34,7 +34,7 @@ pub(crate) async fn collect(
 ) -> Answer {
     let mut missing = gap.map(|(reason, requested)| Missing { reason, requested, resumed_at: start });
     let mut answer = Answer { events: Vec::new(), cursor: start, gap: None };
-    let (mut taken, mut untold) = (0, false);
+    let (mut taken, mut untold) = (0, None);
     let deadline = tokio::time::Instant::now() + wait;
     let mut piece = match &missing {
         Some(_) => pull.next_unless_live().await,
@@ -65,8 +65,8 @@ pub(crate) async fn collect(
                 }
             }
             // Events before the gap go out first; the next request meets the rest of it.
-            Some(Piece::Gap { .. }) if taken > 0 => {
-                untold = true;
+            Some(Piece::Gap { reason, .. }) if taken > 0 => {
+                untold = Some(reason);
                 break;
             }
             Some(Piece::Gap { reason, requested, resumed_at }) => {
@@ -82,9 +82,10 @@ pub(crate) async fn collect(
         piece = pull.next_unless_live().await;
     }
     // The next request begins at the cursor and knows nothing of what is missing between these events.
-    if taken > 0 && (untold || pull.untold()) {
+    let untold = untold.or_else(|| pull.untold().then_some(GapReason::Retention));
+    if let Some(reason) = untold.filter(|_| taken > 0) {
         let requested = wire.position(start).to_string();
-        let told = missing.unwrap_or(Missing { reason: GapReason::Retention, requested, resumed_at: start });
+        let told = missing.unwrap_or(Missing { reason, requested, resumed_at: start });
         missing = Some(Missing { resumed_at: answer.cursor, ..told });
     }
     answer.gap = missing.map(|found| wire.gap_data(found.reason, &found.requested, found.resumed_at));

@@ -5,6 +5,7 @@
 //! to a hyper body, a TLS connection or a long-poll answer.
 
 mod catch_up;
+mod gather;
 pub(crate) mod long_poll;
 pub(crate) mod pull;
 mod socket;
@@ -12,4 +13,5 @@ pub(crate) mod start;
 mod step;
 
 pub(crate) use catch_up::{LogRead, PageRead};
-pub(crate) use step::{Gathered, Step};
+pub(crate) use gather::Found;
+pub(crate) use step::Step;

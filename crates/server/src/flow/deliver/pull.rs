@@ -134,14 +134,14 @@ impl Pull {
         }
         let step = state.step(slot);
         let Some(entry) = state.sessions.find(self.ticket) else { return Poll::Ready(None) };
-        let (piece, events) = match step {
-            Step::Control => (Piece::Control(std::mem::take(&mut entry.control).into()), 0),
-            Step::Tail(run) => {
-                let from = entry.session.partial();
-                let end = run.bytes.len().min(from.saturating_add(most));
-                let events = entry.session.advance(&run, end);
-                (Piece::Run(part(run, from, end)), events)
+        let (run, from) = match step {
+            Step::Control => {
+                let bytes = Bytes::from(std::mem::take(&mut entry.control));
+                entry.sent_ms = now;
+                state.counters.bytes_out.add(bytes.len() as u64);
+                return Poll::Ready(Some(Piece::Control(bytes)));
             }
+            Step::Tail(run) => (run, entry.session.partial()),
             Step::Log => {
                 let Some(log) = &mut entry.log else { return Poll::Ready(None) };
                 let Some(run) = log.run().cloned() else { return Poll::Ready(None) };
@@ -149,10 +149,8 @@ impl Pull {
                     0 => entry.session.partial(),
                     sent => sent,
                 };
-                let end = run.bytes.len().min(from.saturating_add(most));
-                let events = entry.session.advance(&run, end) - run.events_within(from);
-                log.sent = end;
-                (Piece::Run(part(run, from, end)), events)
+                log.sent = run.bytes.len().min(from.saturating_add(most));
+                (run, from)
             }
             Step::Gap { reason, requested, resumed_at } => {
                 entry.session.skip_to(resumed_at);
@@ -169,14 +167,12 @@ impl Pull {
                 return Poll::Ready(None);
             }
         };
+        let end = run.bytes.len().min(from.saturating_add(most));
+        entry.session.advance(&run, end);
         entry.sent_ms = now;
-        state.counters.deliveries.add(events as u64);
-        match &piece {
-            Piece::Run(run) => state.counters.bytes_out.add(run.bytes.len() as u64),
-            Piece::Control(bytes) => state.counters.bytes_out.add(bytes.len() as u64),
-            Piece::Gap { .. } => {}
-        }
-        Poll::Ready(Some(piece))
+        state.counters.delivered(&run, from, end);
+        state.counters.bytes_out.add((end - from) as u64);
+        Poll::Ready(Some(Piece::Run(part(run, from, end))))
     }
 }
 

@@ -119,8 +119,8 @@ impl State {
     pub(crate) fn send_run(&mut self, slot: u32, run: &Run, from: usize) -> bool {
         let Some(sent) = self.send(slot, &run.bytes[from..]) else { return false };
         let Some(entry) = self.sessions.get_mut(slot) else { return false };
-        let events = entry.session.advance(run, from + sent);
-        self.counters.deliveries.add(events as u64);
+        entry.session.advance(run, from + sent);
+        self.counters.delivered(run, from, from + sent);
         from + sent == run.bytes.len()
     }
 
@@ -132,15 +132,14 @@ impl State {
             0 => entry.session.partial(),
             sent => sent,
         };
-        let before = run.events_within(from);
         let end = run.bytes.len().min(from + crate::hub::RUN_BYTES);
         let Some(sent) = self.send(slot, &run.bytes[from..end]) else { return false };
         let Some(entry) = self.sessions.get_mut(slot) else { return false };
-        let events = entry.session.advance(&run, from + sent) - before;
+        entry.session.advance(&run, from + sent);
         if let Some(log) = &mut entry.log {
             log.sent = from + sent;
         }
-        self.counters.deliveries.add(events as u64);
+        self.counters.delivered(&run, from, from + sent);
         from + sent == end
     }
 

@@ -1,10 +1,8 @@
 //! What a session receives next.
 
-use std::sync::Arc;
+use headwater_hub::{Closing, GapReason, Gather, Group, Place, Run, Tail, Taken};
 
-use headwater_hub::{Format, GapReason, Gather, Group, Place, Run, Tail};
-use headwater_log::Selection;
-
+use super::gather::Reading;
 use super::pull::PIECE_BYTES;
 use crate::flow::fanout::{CloseCause, Driver, State};
 use crate::hub::RUN_BYTES;
@@ -32,23 +30,6 @@ pub(crate) enum Step {
     End(CloseCause),
 }
 
-/// A run that was gathered, for the next session that is in the same place: after an interruption there are many.
-pub(crate) struct Gathered {
-    selection: Arc<Selection>,
-    format: Format,
-    after: u64,
-    head: u64,
-    most: usize,
-    run: Run,
-}
-
-impl Gathered {
-    fn is_for(&self, group: &Group, after: u64, head: u64, most: usize) -> bool {
-        (self.after, self.head, self.most, self.format) == (after, head, most, group.format)
-            && Arc::ptr_eq(&self.selection, &group.selection)
-    }
-}
-
 impl State {
     /// Decides. Moves the session between log, tail and head as its cursor allows, but not the cursor:
     /// the driver does when bytes have left.
@@ -70,6 +51,10 @@ impl State {
                 entry.ending = Some(closing.into());
                 continue;
             }
+            if entry.session.place != Place::Live && !self.may_go_on(slot) {
+                return Step::Wait;
+            }
+            let Some(entry) = self.sessions.get_mut(slot) else { return Step::End(CloseCause::Client) };
             match entry.session.place {
                 Place::Live => return Step::Wait,
                 Place::Log => match self.log_step(slot) {
@@ -83,44 +68,63 @@ impl State {
                 Driver::Socket(_) => RUN_BYTES,
                 Driver::Pull(_) => PIECE_BYTES,
             };
-            let group = entry.session.group;
-            let Some(group) = self.fanout.group(group) else { return Step::End(CloseCause::Error) };
-            // Nothing but the rest of the frame that was begun comes before the goodbye.
-            if entry.closing.is_some()
+            let closing = entry.closing.is_some();
+            let Some(group) = self.fanout.group(entry.session.group) else { return Step::End(CloseCause::Error) };
+            let thinning = entry.thinning(group.conflate, self.started);
+            // Nothing but the rest of the frame that was begun comes before the goodbye, or before what takes the place of
+            // the frames behind it.
+            if (closing || thinning.is_some())
                 && let Some(run) = begun(&self.hub.tail, group, after, partial)
             {
                 return Step::Tail(run);
             }
-            if let Some(last) = &self.last_gathered
-                && last.is_for(group, after, head, most)
-            {
-                return Step::Tail(last.run.clone());
-            }
-            match self.hub.tail.gather(&group.selection, group.format, after, head, most) {
-                Gather::Run(run) if partial == 0 => {
-                    let (selection, format) = (group.selection.clone(), group.format);
-                    self.last_gathered = Some(Gathered { selection, format, after, head, most, run: run.clone() });
-                    return Step::Tail(run);
+            let read =
+                Reading { selection: group.selection.clone(), format: group.format, after, head, most, thinning };
+            match self.gather(&read) {
+                Taken::Hole { upto, events } => {
+                    self.counters.conflated.add(events.into());
+                    return Step::Gap { reason: GapReason::Conflated, requested: after, resumed_at: upto };
                 }
-                Gather::Run(run) => return Step::Tail(run),
-                Gather::Fallen => match begun(&self.hub.tail, group, after, partial) {
-                    Some(run) => return Step::Tail(run),
-                    None => self.fall_to_log(slot),
-                },
+                Taken::Gather(Gather::Run(run)) => return Step::Tail(run),
+                Taken::Gather(Gather::Fallen) => {
+                    let Some(group) = self.group_of(slot) else { return Step::End(CloseCause::Error) };
+                    match begun(&self.hub.tail, group, after, partial) {
+                        Some(run) => return Step::Tail(run),
+                        None => self.fall_off(slot),
+                    }
+                }
                 // It read the log, or comes with an id, that this shard has not reached: its place is further on.
-                Gather::Nothing if after > head => {
+                Taken::Gather(Gather::Nothing) if after > head => {
                     self.ahead.extend(self.sessions.ticket(slot));
                     return Step::Wait;
                 }
-                Gather::Nothing => {
-                    let finished = self.finished(group);
+                Taken::Gather(Gather::Nothing) => {
+                    let finished = self.group_of(slot).is_some_and(|group| self.finished(group));
                     let Some(entry) = self.sessions.get_mut(slot) else { return Step::End(CloseCause::Client) };
-                    entry.session.go_live();
+                    entry.go_live();
                     if finished {
                         entry.ending = Some(CloseCause::Ended);
                     }
                 }
             }
+        }
+    }
+}
+
+impl State {
+    fn group_of(&self, slot: u32) -> Option<&Group> {
+        self.fanout.group(self.sessions.get(slot)?.session.group)
+    }
+
+    /// The tail no longer has what a session needs: it goes on with the log, or, where its class wants that of slow readers,
+    /// ends and comes back.
+    fn fall_off(&mut self, slot: u32) {
+        let started = self.started;
+        match self.sessions.get_mut(slot) {
+            Some(entry) if entry.closes_slow && entry.closing.is_none() && entry.is_slow(started) => {
+                entry.closing = Some(Closing::Lagged);
+            }
+            _ => self.fall_to_log(slot),
         }
     }
 }

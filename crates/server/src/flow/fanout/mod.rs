@@ -2,6 +2,7 @@
 
 mod inbox;
 mod name;
+mod pacing;
 mod pass;
 mod sessions;
 mod shard;
@@ -9,5 +10,6 @@ mod timers;
 
 pub(crate) use inbox::{Message, ShardHandle};
 pub(crate) use name::SessionName;
+pub(crate) use pacing::Flow;
 pub(crate) use sessions::{BareSocket, CloseCause, Driver, Entry, Opening, Puller};
 pub(crate) use shard::{Shard, State};

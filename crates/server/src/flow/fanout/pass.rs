@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use headwater_hub::{Batch, Gather, GroupId, Place, Run};
+use headwater_hub::{Batch, Conflate, Gather, GroupId, Place, Run};
 use headwater_log::{Selection, Topic};
 
 use super::sessions::Driver;
@@ -80,6 +80,7 @@ impl State {
         let mut members = found.members().to_vec();
         let runs = self.runs(group, before);
         let now = self.now_ms();
+        let mut own_turn = Vec::new();
         members.retain(|slot| {
             let Some(entry) = self.sessions.get_mut(*slot) else { return false };
             let live = entry.session.place == Place::Live;
@@ -93,9 +94,14 @@ impl State {
                     false
                 }
                 // One that was behind has something unsent: the socket says when it goes on.
-                Driver::Socket(_) => live,
+                Driver::Socket(_) if entry.pace.is_none() => live,
+                Driver::Socket(_) => {
+                    own_turn.extend(live.then_some(*slot));
+                    false
+                }
             }
         });
+        self.unfinished.extend(own_turn.iter().filter_map(|slot| self.sessions.ticket(*slot)));
         match runs {
             Some(runs) => {
                 self.rounds.push_back(Round { group, selection, members, next: 0, before, runs, finished });
@@ -104,9 +110,10 @@ impl State {
         }
     }
 
-    /// The frames of a group between `before` and the head; `None` if the tail no longer has them.
+    /// The frames of a group between `before` and the head; `None` if the tail no longer has them, or its sessions leave
+    /// some out.
     fn runs(&self, id: GroupId, before: u64) -> Option<Vec<Run>> {
-        let group = self.fanout.group(id)?;
+        let group = self.fanout.group(id).filter(|group| group.conflate == Conflate::Never)?;
         let mut runs = Vec::new();
         let mut cursor = before;
         loop {
@@ -158,7 +165,7 @@ impl State {
             }
         }
         let Some(entry) = self.sessions.get_mut(slot) else { return };
-        entry.session.go_live();
+        entry.go_live();
         if round.finished {
             self.close(slot, CloseCause::Ended);
         }

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use headwater_access::Grant;
-use headwater_hub::{Closing, Format, Place, Session, Ticket};
+use headwater_hub::{Closing, Format, Pace, Place, Session, Ticket};
 use headwater_log::Selection;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::AbortHandle;
 
+use super::Flow;
 use crate::flow::deliver::LogRead;
 
 /// How the bytes of a session leave.
@@ -85,6 +86,8 @@ pub(crate) struct Opening {
     pub(crate) log: Option<Box<LogRead>>,
     /// What its client holds, if that is a credential.
     pub(crate) grant: Option<Arc<Grant>>,
+    /// How its client wants to be served.
+    pub(crate) flow: Flow,
 }
 
 /// One session with what its driver needs.
@@ -116,6 +119,12 @@ pub(crate) struct Entry {
     pub(crate) grant: Option<Arc<Grant>>,
     /// The client was told that its credential ends soon.
     pub(crate) warned: bool,
+    /// Some of its topics conflate for slow readers.
+    pub(crate) thins_slow: bool,
+    /// Some of its topics end the streams of slow readers.
+    pub(crate) closes_slow: bool,
+    /// Present if it gets at most so many deliveries a second.
+    pub(crate) pace: Option<Box<Pace>>,
     /// When its next deadline comes. An entry of the wheel that comes before was overtaken by an earlier one.
     pub(crate) due_ms: u64,
 }
@@ -123,7 +132,16 @@ pub(crate) struct Entry {
 impl Entry {
     /// Since when it has been behind, although it was live once. Who resumes with a backlog is not held to that.
     pub(crate) fn behind_since(&self) -> Option<u64> {
-        self.left_live_ms.filter(|_| self.session.place != Place::Live)
+        let waits_its_turn = self.pace.as_ref().is_some_and(|pace| !pace.open);
+        self.left_live_ms.filter(|_| self.session.place != Place::Live && !waits_its_turn)
+    }
+
+    /// It has everything up to the shard's head.
+    pub(crate) fn go_live(&mut self) {
+        self.session.go_live();
+        if let Some(pace) = &mut self.pace {
+            pace.end();
+        }
     }
 }
 
@@ -175,6 +193,11 @@ impl SessionTable {
             _ => self.free.push(slot),
         }
         Some(entry)
+    }
+
+    /// The session in this slot, to look at.
+    pub(crate) fn get(&self, slot: u32) -> Option<&Entry> {
+        self.slots.get(slot as usize)?.entry.as_ref()
     }
 
     /// The session in this slot.

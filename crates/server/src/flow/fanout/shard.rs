@@ -14,10 +14,11 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::task::AbortHandle;
 
+use super::pacing::Paced;
 use super::pass::Round;
 use super::sessions::{CloseCause, Driver, Entry, Opening, SessionTable};
 use super::{Message, ShardHandle};
-use crate::flow::deliver::Gathered;
+use crate::flow::deliver::Found;
 use crate::hub::Hub;
 use crate::observe::Counters;
 
@@ -51,8 +52,10 @@ pub(crate) struct State {
     pub(crate) waiting_reads: VecDeque<Ticket>,
     /// Not all that the kernel has to say about the sockets was heard.
     pub(crate) more_sockets: bool,
-    /// The newest run that was gathered for one session.
-    pub(crate) last_gathered: Option<Gathered>,
+    /// What was found last in the tail.
+    pub(crate) found: Found,
+    /// Sessions that wait for their turn because they get so many deliveries a second.
+    pub(super) paced: Paced,
     /// What is left of the pass under way.
     pub(crate) rounds: VecDeque<Round>,
     /// Sessions left in the middle of much data, so that others get their turn.
@@ -62,7 +65,8 @@ pub(crate) struct State {
     /// Sessions to end per second, and the share of one that the last tick left over.
     pub(crate) drain: Option<(f64, f64)>,
     pub(crate) random: fastrand::Rng,
-    started: Instant,
+    /// When its clock began.
+    pub(crate) started: Instant,
 }
 
 impl Shard {
@@ -85,7 +89,8 @@ impl Shard {
             reads: 0,
             waiting_reads: VecDeque::new(),
             more_sockets: false,
-            last_gathered: None,
+            found: Found::default(),
+            paced: Paced::new(),
             rounds: VecDeque::new(),
             unfinished: VecDeque::new(),
             ahead: Vec::new(),
@@ -103,10 +108,10 @@ impl Shard {
         let mut tick = tokio::time::interval(std::time::Duration::from_millis(Wheel::TICK_MS));
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         loop {
-            let (ticking, more) = {
+            let (ticking, more, turn) = {
                 let state = self.state.borrow();
                 let more = state.more_sockets || !state.unfinished.is_empty() || !state.rounds.is_empty();
-                (!state.wheel.is_empty(), more)
+                (!state.wheel.is_empty(), more, state.next_turn())
             };
             tokio::select! {
                 // Whoever published hears of it before its readers do: their next events are on the way meanwhile.
@@ -116,6 +121,7 @@ impl Shard {
                     self.state.borrow_mut().more_sockets = true;
                 }
                 _ = tick.tick(), if ticking => self.state.borrow_mut().on_tick(),
+                () = at(turn), if turn.is_some() => {}
                 // Lets accepts and requests of this thread have their turn first.
                 () = tokio::task::yield_now(), if more => {}
             }
@@ -128,8 +134,16 @@ impl Shard {
             }
             state.pass();
             state.go_round();
+            state.serve_paced();
             state.resume_unfinished();
         }
+    }
+}
+
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time.into()).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -157,8 +171,10 @@ impl State {
     pub(crate) fn open(&mut self, opening: Opening, driver: Driver) -> Ticket {
         let now = self.now_ms();
         let settings = self.hub.settings();
-        let Opening { selection, format, cursor, first_bytes, log, grant } = opening;
-        let (group, member) = self.fanout.join(selection, format, self.sessions.next_ticket().slot);
+        let Opening { selection, format, cursor, first_bytes, log, grant, flow } = opening;
+        let over = settings.readers.over(&selection);
+        let conflate = flow.conflation(over);
+        let (group, member) = self.fanout.join(selection, format, conflate, self.sessions.next_ticket().slot);
         let mut session = Session::new(group, member, cursor);
         if log.is_some() {
             session.place = Place::Log;
@@ -182,6 +198,9 @@ impl State {
             max_age_ms: (max_age * (0.9 + 0.2 * self.random.f64())) as u64,
             grant,
             warned: false,
+            thins_slow: over.thins_slow,
+            closes_slow: over.closes_slow,
+            pace: flow.pace(over, now * 1000),
             due_ms: 0,
         };
         let oldest = if entry.max_age_ms > 0 { entry.max_age_ms } else { u64::MAX };
