@@ -4,7 +4,8 @@
 //! returns a [`Grant`]: the subject, when it ends, and the [`Rights`] of its `headwater` claim; or a [`Refusal`] with a
 //! word for machines and a sentence for people, neither of which tells anything about a key. [`TokenCache`] remembers
 //! grants so that a client that comes back costs no signature. [`Tickets`] are short credentials for clients that cannot
-//! send headers. [`SigningKey`] makes tokens, for the command line and for tests.
+//! send headers. [`SigningKey`] makes tokens, for the command line and for tests. [`Source`] says who is behind a connection,
+//! given the [`Network`]s of trusted proxies.
 //!
 //! There is no I/O, no clock and no randomness inside: files are read by the caller, the time is an argument, random
 //! bytes are handed in. Nothing here knows HTTP.
@@ -19,9 +20,11 @@
 mod algorithm;
 mod cache;
 mod claims;
+mod forwarded;
 mod grant;
 mod issuer;
 mod key;
+mod network;
 mod refusal;
 mod rights;
 mod signing;
@@ -30,9 +33,11 @@ mod token;
 
 pub use algorithm::Algorithm;
 pub use cache::TokenCache;
+pub use forwarded::Source;
 pub use grant::Grant;
 pub use issuer::{Issuer, Verifier};
 pub use key::{Key, KeyError, Weakness};
+pub use network::{Network, NetworkError};
 pub use refusal::Refusal;
 pub use rights::{Rights, RightsError};
 pub use signing::SigningKey;

@@ -1,6 +1,6 @@
 //! Who may do what: every request is decided here, before anything of it is done.
 //!
-//! [`admit`] looks at the name a request was sent to and at the web page behind it. [`Access`] finds the credential,
+//! [`source`] finds out who is behind the connection, which handlers find as an extension of the request. [`admit`] looks at the name a request was sent to and at the web page behind it. [`Access`] finds the credential,
 //! verifies it and makes the [`Caller`], who carries the rights through the handlers. Without `[access]` in the
 //! configuration the hub is in development mode: everybody who is let in may do everything, and only this machine is.
 
@@ -11,7 +11,7 @@ mod visitor;
 
 pub(crate) use caller::Caller;
 pub(crate) use guard::Guard;
-pub(crate) use visitor::{Page, Visitor};
+pub(crate) use visitor::{Page, Visitor, source};
 
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;

@@ -1,9 +1,12 @@
-//! Which requests are answered at all: the name they were sent to, and the web page behind them (T1, T2, T9).
+//! Who sends a request, and which ones are answered at all: the name they were sent to, and the web page behind them (T1, T2, T9).
 
-use http::header::{HOST, ORIGIN};
+use std::net::IpAddr;
+
+use headwater_access::{Network, Source};
+use http::header::{FORWARDED, HOST, ORIGIN};
 use http::request::Parts;
 use http::uri::Authority;
-use http::{HeaderValue, Method, StatusCode, Version};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
 
 use super::guard::Guard;
 use crate::api::problem::Problem;
@@ -26,6 +29,14 @@ pub(crate) enum Page {
     Exact(HeaderValue),
     /// Any other, where all are allowed; it may not use cookies.
     Any,
+}
+
+/// Who is behind a request that came over a connection from `peer`.
+pub(crate) fn source(headers: &HeaderMap, peer: IpAddr, trusted: &[Network]) -> Source {
+    fn values<'a>(headers: &'a HeaderMap, name: &str) -> impl Iterator<Item = &'a [u8]> {
+        headers.get_all(name).iter().map(HeaderValue::as_bytes)
+    }
+    Source::behind(peer, trusted, values(headers, FORWARDED.as_str()), values(headers, "x-forwarded-for"))
 }
 
 /// Lets a request in; `guard` is absent in development mode.
@@ -130,7 +141,7 @@ pub(super) fn is_loopback(host: &str) -> bool {
 }
 
 /// The address that a host is written as, if it is one.
-pub(super) fn address(host: &str) -> Option<std::net::IpAddr> {
+pub(super) fn address(host: &str) -> Option<IpAddr> {
     host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host).parse().ok()
 }
 
@@ -165,6 +176,19 @@ mod tests {
         assert!(probe("/healthz", Version::HTTP_10).is_ok());
         assert_eq!(probe("/healthz", Version::HTTP_11).unwrap_err(), StatusCode::BAD_REQUEST);
         assert_eq!(probe("/v1/topics", Version::HTTP_10).unwrap_err(), StatusCode::BAD_REQUEST);
+    }
+
+    #[test]
+    fn t14_sources_of_requests() {
+        let from = |peer: &str, fields: &[(&str, &str)]| {
+            let request = fields.iter().fold(Request::get("/"), |request, (name, value)| request.header(*name, *value));
+            let trusted = ["10.0.0.0/8".parse().unwrap()];
+            source(request.body(()).unwrap().headers(), peer.parse().unwrap(), &trusted).address.to_string()
+        };
+        let fields = [("x-forwarded-for", "192.0.2.1"), ("X-Forwarded-For", "192.0.2.2, 10.1.1.1")];
+        assert_eq!(from("10.0.0.1", &fields), "192.0.2.2");
+        assert_eq!(from("192.0.2.9", &fields), "192.0.2.9");
+        assert_eq!(from("10.0.0.1", &[("forwarded", "for=192.0.2.3")]), "192.0.2.3");
     }
 
     #[test]

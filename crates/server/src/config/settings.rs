@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
+use headwater_access::Network;
 use headwater_hub::ReaderPolicies;
 use headwater_log::Classes;
 
@@ -47,6 +48,8 @@ pub struct Settings {
     pub limits: Limits,
     /// What is logged to standard error.
     pub log: LogLevel,
+    /// Proxies that are believed when they name whom they speak for. Default none.
+    pub trusted_proxies: Vec<Network>,
 }
 
 /// Where the log lives.
@@ -143,6 +146,7 @@ impl Default for Settings {
             memory: 64 << 20,
             limits: Limits::default(),
             log: LogLevel::Info,
+            trusted_proxies: Vec::new(),
         }
     }
 }

@@ -101,14 +101,14 @@ fn check_entry(name: &str, value: &Spanned<DeValue<'_>>, faults: &mut Vec<Fault>
 /// The part of a value that is of the wrong kind for its key.
 fn misfit<'a, 't>(key: &Key, value: &'a Spanned<DeValue<'t>>) -> Option<&'a Spanned<DeValue<'t>>> {
     match (key.takes, value.get_ref()) {
-        (Takes::Patterns | Takes::Texts, DeValue::Array(entries)) => {
+        (Takes::Patterns | Takes::Texts | Takes::Networks, DeValue::Array(entries)) => {
             entries.iter().find(|entry| !matches!(entry.get_ref(), DeValue::String(_)))
         }
         (Takes::Number(_) | Takes::Duration(_) | Takes::Size(_), DeValue::Integer(number)) => {
             i64::from_str_radix(number.as_str(), number.radix()).is_err().then_some(value)
         }
         (Takes::Switch, DeValue::Boolean(_)) => None,
-        (Takes::Switch | Takes::Number(_) | Takes::Patterns | Takes::Texts, _) => Some(value),
+        (Takes::Switch | Takes::Number(_) | Takes::Patterns | Takes::Texts | Takes::Networks, _) => Some(value),
         (_, DeValue::String(_)) => None,
         _ => Some(value),
     }

@@ -165,7 +165,9 @@ fn every_key_yields_to_its_variable_and_the_variable_to_its_flag() {
         };
         let variable = match key.show {
             Show::Hub(_) => bare(&middle),
-            Show::Class(_) | Show::Readers(_) | Show::AccessKey(_) => format!("[{{ {} }}]", class_with(key, &middle).join(", ")),
+            Show::Class(_) | Show::Readers(_) | Show::AccessKey(_) => {
+                format!("[{{ {} }}]", class_with(key, &middle).join(", "))
+            }
         };
         let name = key.variable();
         let value = |variables: &[(&str, &str)], flags: &[(&str, &str)]| {
@@ -416,6 +418,7 @@ fn examples(key: &Key) -> [&'static str; 3] {
             ["[\"https://a\"]", "[\"https://b\", \"http://c:1\"]", "[\"*\"]"]
         }
         Takes::Texts => ["[\"a\"]", "[\"b\", \"c:1\"]", "[\"d\"]"],
+        Takes::Networks => ["[\"10.0.0.0/8\"]", "[\"192.0.2.1/32\", \"::1/128\"]", "[]"],
         Takes::Patterns => ["[\"a/*\"]", "[\"b/**\", \"c\"]", "[\"d\"]"],
     }
 }
@@ -509,6 +512,8 @@ const REFUSED: &[(&str, &str)] = &[
         "memory = \"1MiB\"\n[[class]]\ntopics = [\"a\"]\ndurability = \"memory\"\nmax_event = \"2MiB\"",
     ),
     ("a body larger than the queue", "limits = { body = \"128MiB\" }"),
+    ("a network with host bits", "trusted_proxies = [\"::1\", \"10.0.0.1/8\"]"),
+    ("a name where a network belongs", "trusted_proxies = [\"proxy\"]"),
     ("no data", "data = \"\""),
 ];
 

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use headwater_access::Algorithm;
+use headwater_access::{Algorithm, Network};
 use headwater_hub::SlowPolicy;
 use headwater_log::{Durability, Pattern};
 use serde::{Deserialize, Deserializer, de};
@@ -30,6 +30,7 @@ pub(super) struct Written {
     pub(super) segment: Option<Value<Size>>,
     pub(super) memory: Option<Value<Size>>,
     pub(super) log: Option<Value<LogLevel>>,
+    pub(super) trusted_proxies: List<Network>,
     pub(super) tls: WrittenTls,
     pub(super) limits: WrittenLimits,
     pub(super) access: Option<WrittenAccess>,
@@ -158,6 +159,12 @@ impl Scalar for Secret {
 impl Scalar for Algorithm {
     fn scan(text: &str) -> Result<Self, String> {
         word(text, &Self::ALL.map(|algorithm| (algorithm.as_str(), algorithm)))
+    }
+}
+
+impl Scalar for Network {
+    fn scan(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|error| format!("{text:?} {error}"))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::future::{Future, pending, poll_fn};
 use std::io;
+use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -68,8 +69,8 @@ pub(crate) enum Phase {
     Stopping,
 }
 
-/// Serves a connection. `place` is its place in the budget of connections.
-pub(crate) async fn serve(stream: TcpStream, site: Rc<Site>, place: OwnedSemaphorePermit) {
+/// Serves the connection of a peer. `place` is its place in the budget of connections.
+pub(crate) async fn serve(stream: TcpStream, peer: IpAddr, site: Rc<Site>, place: OwnedSemaphorePermit) {
     let (time, stall) = {
         let limits = &site.hub.settings().limits;
         (limits.head_timeout, limits.stall_timeout)
@@ -77,25 +78,25 @@ pub(crate) async fn serve(stream: TcpStream, site: Rc<Site>, place: OwnedSemapho
     // Later than its sessions are found to stall, which says what was the matter.
     let stream = Patient::new(stream, stall + STALLS_FIRST);
     match &site.tls {
-        None => plain(stream, &site, place).await,
+        None => plain(stream, peer, &site, place).await,
         Some(tls) => {
             bound(&stream.stream);
             // A handshake that fails is the client's affair.
             let Ok(Ok(mut stream)) = tokio::time::timeout(time, tls.acceptor().accept(stream)).await else { return };
             stream.get_mut().1.set_buffer_limit(Some(pull::PIECE_BYTES));
             let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-            encrypted(stream, http2, &site, place).await;
+            encrypted(stream, http2, peer, &site, place).await;
         }
     }
 }
 
-async fn plain(stream: Patient<TcpStream>, site: &Rc<Site>, place: OwnedSemaphorePermit) {
+async fn plain(stream: Patient<TcpStream>, peer: IpAddr, site: &Rc<Site>, place: OwnedSemaphorePermit) {
     let Some((stream, http2)) = opened(stream, site).await else { return };
     if http2 {
         bound(&stream.stream.stream);
-        return serve_http2(stream, site).await;
+        return serve_http2(stream, peer, site).await;
     }
-    let Some((stream, granted)) = serve_http1(stream, site).await else { return };
+    let Some((stream, granted)) = serve_http1(stream, peer, site).await else { return };
     match granted.into_http1() {
         Http1::Whole(bytes) => write_and_end(stream, &bytes).await,
         Http1::Session(opening) => {
@@ -109,14 +110,15 @@ async fn plain(stream: Patient<TcpStream>, site: &Rc<Site>, place: OwnedSemaphor
 async fn encrypted<S: AsyncRead + AsyncWrite + Unpin + 'static>(
     stream: S,
     http2: bool,
+    peer: IpAddr,
     site: &Rc<Site>,
     place: OwnedSemaphorePermit,
 ) {
     let Some((stream, preface)) = opened(stream, site).await else { return };
     if http2 || preface {
-        return serve_http2(stream, site).await;
+        return serve_http2(stream, peer, site).await;
     }
-    let Some((stream, granted)) = serve_http1(stream, site).await else { return };
+    let Some((stream, granted)) = serve_http1(stream, peer, site).await else { return };
     match granted.into_http1() {
         Http1::Whole(bytes) => write_and_end(stream, &bytes).await,
         Http1::Session(opening) => {
@@ -150,6 +152,7 @@ async fn opened<S: AsyncRead + AsyncWrite + Unpin>(stream: S, site: &Site) -> Op
 /// Serves HTTP/1 until the connection ends or a stream is granted, which takes the connection with it.
 async fn serve_http1<S: AsyncRead + AsyncWrite + Unpin + 'static>(
     stream: Rewound<S>,
+    peer: IpAddr,
     site: &Rc<Site>,
 ) -> Option<(S, Stream)> {
     let limits = &site.hub.settings().limits;
@@ -164,7 +167,7 @@ async fn serve_http1<S: AsyncRead + AsyncWrite + Unpin + 'static>(
                 if let Some(problem) = refused {
                     return Ok(refuse(&site, problem).map(ReplyBody::Whole));
                 }
-                match respond(&site, request).await {
+                match respond(&site, peer, request).await {
                     Reply::Whole(response) => Ok::<_, io::Error>(response.map(ReplyBody::Whole)),
                     Reply::Stream(stream) => {
                         *granted.borrow_mut() = Some(*stream);
@@ -244,14 +247,14 @@ fn slow_head(limit: Duration) -> Problem {
     .field("head")
 }
 
-async fn serve_http2<S: AsyncRead + AsyncWrite + Unpin + 'static>(stream: Rewound<S>, site: &Rc<Site>) {
+async fn serve_http2<S: AsyncRead + AsyncWrite + Unpin + 'static>(stream: Rewound<S>, peer: IpAddr, site: &Rc<Site>) {
     let service = {
         let site = site.clone();
         service_fn(move |request: Request<Incoming>| {
             let site = site.clone();
             // Its room is not kept for as long as a stream lives.
             Box::pin(async move {
-                Ok::<Response<ReplyBody>, io::Error>(match respond(&site, request).await {
+                Ok::<Response<ReplyBody>, io::Error>(match respond(&site, peer, request).await {
                     Reply::Whole(response) => response.map(ReplyBody::Whole),
                     Reply::Stream(stream) => stream.into_response(&site),
                 })

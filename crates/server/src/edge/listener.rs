@@ -56,8 +56,8 @@ pub(crate) async fn accept(listener: TcpListener, site: Rc<Site>, mut phase: wat
             accepted = listener.accept() => accepted,
             _ = phase.wait_for(|phase| *phase == Phase::Stopping) => return,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match accepted {
+            Ok((stream, peer)) => (stream, peer.ip().to_canonical()),
             // Out of descriptors all the same (another process, or the whole machine): wait, do not spin.
             Err(error) => {
                 tracing::warn!(%error, "cannot accept connections for a moment");
@@ -77,7 +77,7 @@ pub(crate) async fn accept(listener: TcpListener, site: Rc<Site>, mut phase: wat
         site.counters.connections.add(1);
         // One at a time between the turns of the streams: a storm of connections must not hold up who is connected.
         tokio::task::yield_now().await;
-        tokio::task::spawn_local(connection::serve(stream, site.clone(), place));
+        tokio::task::spawn_local(connection::serve(stream, peer, site.clone(), place));
     }
 }
 

@@ -1,6 +1,7 @@
 //! One request, whatever its connection speaks: admitted, routed, answered.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -15,7 +16,7 @@ use hyper::body::Incoming;
 use tower_service::Service;
 
 use super::connection::Site;
-use crate::access::{Access, Visitor};
+use crate::access::{Access, Visitor, source};
 use crate::api::headers;
 use crate::api::problem::Problem;
 use crate::api::subscribe::{Form, Subscribe};
@@ -90,9 +91,11 @@ pub(super) enum ReplyBody {
     Stream(Pull),
 }
 
-/// Answers a request.
-pub(super) async fn respond(site: &Rc<Site>, request: Request<Incoming>) -> Reply {
+/// Answers a request that came over a connection from `peer`.
+pub(super) async fn respond(site: &Rc<Site>, peer: IpAddr, request: Request<Incoming>) -> Reply {
     let (mut parts, body) = request.into_parts();
+    let source = source(&parts.headers, peer, &site.hub.settings().trusted_proxies);
+    parts.extensions.insert(source);
     let access = site.hub.access();
     let visitor = access.admit(&parts, site.tls.is_some());
     let mut reply = match &visitor {

@@ -125,6 +125,15 @@ pub(in crate::config) const LOG: Key = Key {
     }),
 };
 
+pub(in crate::config) const TRUSTED_PROXIES: Key = Key {
+    name: "trusted_proxies",
+    flag: None,
+    takes: Takes::Networks,
+    meaning: "Proxies that are believed when `Forwarded` or `X-Forwarded-For` names whom they speak for; nobody else is.",
+    restart: false,
+    show: Show::Hub(|settings| Some(networks(&settings.trusted_proxies))),
+};
+
 pub(in crate::config) const TLS_CERTIFICATE: Key = Key {
     name: "tls.certificate",
     flag: Some("tls-certificate"),

@@ -8,6 +8,7 @@ mod limits;
 
 use std::time::Duration;
 
+use headwater_access::Network;
 use headwater_hub::ReaderPolicy;
 use headwater_log::{Class, Pattern};
 
@@ -58,6 +59,8 @@ pub enum Takes {
     Word(&'static [&'static str]),
     /// A list of topics and patterns.
     Patterns,
+    /// A list of ranges of IP addresses.
+    Networks,
     /// A text.
     Text,
     /// A list of texts.
@@ -136,6 +139,7 @@ impl Takes {
             Self::Text => "a text".to_owned(),
             Self::Texts => "a list of texts".to_owned(),
             Self::Patterns => "a list of topics and patterns such as [\"prices/**\"]".to_owned(),
+            Self::Networks => "a list of networks such as [\"10.0.0.0/8\", \"::1\"]".to_owned(),
         }
     }
 
@@ -151,6 +155,7 @@ impl Takes {
             Self::Switch => "true or false".to_owned(),
             Self::Word(words) => words.join(", "),
             Self::Patterns => "list of topics and patterns".to_owned(),
+            Self::Networks => "list of networks".to_owned(),
             Self::Text => "text".to_owned(),
             Self::Texts => "list of texts".to_owned(),
         }
@@ -168,6 +173,7 @@ impl Takes {
             Self::Switch => "BOOL",
             Self::Word(_) => "LEVEL",
             Self::Patterns => "PATTERNS",
+            Self::Networks => "NETWORKS",
             Self::Text => "TEXT",
             Self::Texts => "LIST",
         }
@@ -229,6 +235,7 @@ const KEYS: &[&Key] = &[
     &SEGMENT,
     &MEMORY,
     &LOG,
+    &TRUSTED_PROXIES,
     &TLS_CERTIFICATE,
     &TLS_KEY,
     &LIMITS_BODY,
@@ -297,6 +304,11 @@ fn list(access: Option<&Access>, of: impl Fn(&Access) -> &Vec<String>) -> Option
 fn patterns(patterns: &[Pattern]) -> String {
     let patterns: Vec<String> = patterns.iter().map(|pattern| quote(pattern.as_str())).collect();
     format!("[{}]", patterns.join(", "))
+}
+
+fn networks(networks: &[Network]) -> String {
+    let networks: Vec<String> = networks.iter().map(|network| quote(&network.to_string())).collect();
+    format!("[{}]", networks.join(", "))
 }
 
 fn quote_unless_zero(value: String) -> String {
