@@ -50,7 +50,14 @@ impl<'c> Claims<'c> {
         let claim = self.headwater.ok_or(Refusal::NoRights)?;
         let claim: RightsClaim = object(claim.get().as_bytes()).ok_or(Refusal::BadRights)?;
         let rights = Rights::parse(&claim.subscribe, &claim.publish, claim.admin).map_err(|_| Refusal::BadRights)?;
-        Ok(Grant { rights, subject: self.sub, id: self.jti, issuer: self.iss, expires_s })
+        Ok(Grant {
+            rights,
+            subject: self.sub,
+            id: self.jti,
+            issuer: self.iss,
+            issued_s: self.iat.map(|iat| iat.0),
+            expires_s,
+        })
     }
 }
 

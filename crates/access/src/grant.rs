@@ -15,6 +15,8 @@ pub struct Grant {
     pub id: Option<String>,
     /// Who issued it (`iss`).
     pub issuer: Option<String>,
+    /// When it was issued (`iat`), in seconds since 1970.
+    pub issued_s: Option<u64>,
     /// When it ends, in seconds since 1970.
     pub expires_s: u64,
 }

@@ -12,7 +12,7 @@ fn at(seconds: u64) -> SystemTime {
 
 fn grant(expires_s: u64) -> Grant {
     let rights = Rights::parse(&["orders/**"], &["orders/**"], false).unwrap();
-    Grant { rights, subject: Some("ada".into()), id: None, issuer: None, expires_s }
+    Grant { rights, subject: Some("ada".into()), id: None, issuer: None, issued_s: None, expires_s }
 }
 
 fn orders() -> Rights {

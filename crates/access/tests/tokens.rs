@@ -294,7 +294,14 @@ fn a_cache_answers_like_its_verifier_and_forgets_what_is_over() {
 #[test]
 fn a_signed_grant_comes_back() {
     let rights = Rights::parse(&["a/**"], &["b"], true).unwrap();
-    let grant = Grant { rights, subject: Some("s".into()), id: Some("j".into()), issuer: None, expires_s: NOW + 9 };
+    let grant = Grant {
+        rights,
+        subject: Some("s".into()),
+        id: Some("j".into()),
+        issuer: None,
+        issued_s: Some(NOW),
+        expires_s: NOW + 9,
+    };
     let token = signer().sign(&grant, Some("hub"), NOW).unwrap();
     assert_eq!(hs256().verify(&token, at(NOW)).unwrap(), grant);
     assert!(inspect(&token).unwrap().claims.contains("\"aud\": \"hub\""));

@@ -87,6 +87,7 @@ fn make(new: &New) -> Result<String, Failure> {
         subject: new.subject.clone(),
         id: None,
         issuer: new.issuer.clone(),
+        issued_s: Some(now),
         expires_s: now.saturating_add(new.ttl),
     };
     key.sign(&grant, new.audience.as_deref(), now).map_err(|error| failed(&format!("what was given as key {error}")))

@@ -47,7 +47,8 @@ pub(super) async fn create(State(api): State<Api>, request: Request) -> Result<R
     aws_lc_rs::rand::fill(&mut random).map_err(|_| unavailable("The system gives no random numbers."))?;
     let now = SystemTime::now();
     // In development mode, where tickets open what is open anyway, clients work as they will elsewhere.
-    let everything = || Grant { rights: Rights::all(), subject: None, id: None, issuer: None, expires_s: u64::MAX };
+    let everything =
+        || Grant { rights: Rights::all(), subject: None, id: None, issuer: None, issued_s: None, expires_s: u64::MAX };
     let grant = caller.grant().map_or_else(everything, |grant| Grant::clone(grant));
     let mut tickets = api.hub.credentials.tickets.lock().unwrap_or_else(PoisonError::into_inner);
     let (ticket, expires) =
