@@ -24,7 +24,7 @@ const USAGE: &str = "\
 usage: cargo xtask <command>
 
   test [--part PART] [FILTER]   run every test, or those whose name contains FILTER;
-                                parts: rust, workspaces, node, book
+                                parts: rust, workspaces, node, python, book
   bench [NAME]                  run the benchmarks below bench/, or those of one folder
   docs                          build the book and the API documentation, warnings denied
   deny                          check dependencies against deny.toml
@@ -52,7 +52,8 @@ fn main() -> ExitCode {
         },
         ["sanitize"] => sanitize::run(&workspace),
         ["setup"] => {
-            tools::debian::install_missing(tools::debian::FOR_TESTS).and_then(|()| test::node::install(&workspace))
+            let programs = tools::debian::install_missing(tools::debian::FOR_TESTS);
+            programs.and_then(|()| test::node::install(&workspace)).and_then(|()| test::python::install(&workspace))
         }
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");

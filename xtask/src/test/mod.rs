@@ -4,6 +4,7 @@
 
 mod book;
 pub(crate) mod node;
+pub(crate) mod python;
 mod rust;
 
 use std::process::ExitCode;
@@ -31,6 +32,8 @@ enum Runner {
     Workspaces,
     /// Tests written for Node, the browser ones among them.
     Node,
+    /// Tests written for Python: generated requests, hostile HTTP/2, TLS.
+    Python,
     /// The samples of README and book.
     Book,
 }
@@ -43,7 +46,7 @@ impl Request {
             words = match words {
                 [] => return Ok(request),
                 ["--part", name, rest @ ..] => {
-                    let unknown = || format!("`{name}` is none of the parts rust, workspaces, node, book");
+                    let unknown = || format!("`{name}` is none of the parts rust, workspaces, node, python, book");
                     let part = Runner::named(name).ok_or_else(|| Failure::new("read the arguments", unknown()))?;
                     request.part = Some(part);
                     rest
@@ -71,6 +74,7 @@ impl Runner {
             "rust" => Some(Self::Rust),
             "workspaces" => Some(Self::Workspaces),
             "node" => Some(Self::Node),
+            "python" => Some(Self::Python),
             "book" => Some(Self::Book),
             _ => None,
         }
@@ -104,6 +108,9 @@ pub(crate) fn run(workspace: &Workspace, request: &Request) -> ExitCode {
     if built.is_ok() {
         if request.wants(Runner::Node) {
             parts.extend(node::test(workspace, request));
+        }
+        if request.wants(Runner::Python) {
+            parts.push(python::test(workspace, request));
         }
         if request.wants(Runner::Book) {
             parts.push(book::test(workspace, request));

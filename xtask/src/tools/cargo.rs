@@ -1,6 +1,5 @@
 //! Cargo tools of a fixed version, built once and kept outside the tree.
 
-use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -32,7 +31,7 @@ pub(crate) const DURABLE_STREAMS: (Tool, &str) =
 impl Tool {
     /// One of its programs, optimised, since it is to be measured.
     pub(crate) fn optimised(&self, workspace: &Workspace, program: &str) -> Result<PathBuf, Failure> {
-        let folder = tools_folder()?.join(format!("{}-{}-release", self.package, self.version));
+        let folder = super::folder()?.join(format!("{}-{}-release", self.package, self.version));
         let program = folder.join("bin").join(program);
         if !program.is_file() {
             println!("installing {} {} into {}", self.package, self.version, folder.display());
@@ -47,7 +46,7 @@ impl Tool {
         if self.has_version(&anywhere) {
             return Ok(anywhere);
         }
-        let folder = tools_folder()?.join(format!("{}-{}", self.package, self.version));
+        let folder = super::folder()?.join(format!("{}-{}", self.package, self.version));
         let program = folder.join("bin").join(self.package);
         if !self.has_version(&program) {
             println!("installing {} {} into {}", self.package, self.version, folder.display());
@@ -79,14 +78,4 @@ impl Tool {
         let text = String::from_utf8_lossy(&output.stdout);
         text.split_whitespace().any(|word| word.trim_start_matches('v') == self.version)
     }
-}
-
-/// `HEADWATER_TOOLS`, else a folder of this user's cache.
-fn tools_folder() -> Result<PathBuf, Failure> {
-    if let Some(folder) = env::var_os("HEADWATER_TOOLS") {
-        return Ok(PathBuf::from(folder));
-    }
-    let home = env::var_os("HOME")
-        .ok_or_else(|| Failure::new("find a folder for tools", "HOME is not set; set HEADWATER_TOOLS to a folder"))?;
-    Ok(PathBuf::from(home).join(".cache/headwater-tools"))
 }

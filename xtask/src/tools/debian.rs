@@ -19,6 +19,8 @@ pub(crate) const FOR_TESTS: &[Needed] = &[
     ("caddy", "caddy", "the proxy tests"),
     ("nghttp", "nghttp2-client", "the HTTP/2 tests"),
     ("faketime", "faketime", "the clock tests"),
+    ("python3", "python3-venv", "the tests in Python"),
+    ("slowhttptest", "slowhttptest", "the attack tests"),
     ("nft", "nftables", "the tests of peers that vanish"),
     ("ip", "iproute2", "the tests of peers that vanish"),
 ];

@@ -7,6 +7,7 @@ pub(crate) mod router;
 pub(crate) mod subscribe;
 
 mod health;
+mod openapi;
 mod page;
 mod tickets;
 mod topics;

@@ -7,7 +7,7 @@ use axum::routing::{any, get, post};
 use tokio::sync::watch;
 
 use super::problem::Problem;
-use super::{health, page, tickets, topics};
+use super::{health, openapi, page, tickets, topics};
 use crate::access::Caller;
 use crate::edge::connection::Phase;
 use crate::flow::publish::Context;
@@ -37,6 +37,7 @@ pub(crate) fn routes(api: Api) -> Router {
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
+        .route("/openapi.json", get(openapi::document))
         .route("/v1/events", post(topics::batch).fallback(async || Problem::method("GET, HEAD, POST")))
         .route("/v1/tickets", post(tickets::create).fallback(async || Problem::method("POST")))
         .route("/v1/topics", get(topics::list))
