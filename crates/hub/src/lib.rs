@@ -10,12 +10,14 @@
 //! * [`Run`] is a stretch of frames for one selection: what one send carries.
 //! * [`FanOut`] maps topics to groups of sessions; its cost depends on the matching groups only.
 //! * [`ReaderPolicies`] and [`Pace`] are flow control: who may skip what, and who gets how many deliveries a second.
+//! * [`Presence`] knows who reads which topic, and what there is to tell of it.
 //! * [`Wheel`] holds the next deadline of every session. Time is passed in.
 //! * [`Wire`] is the one place that turns events into bytes.
 
 mod fanout;
 mod pace;
 mod policy;
+mod presence;
 mod run;
 mod session;
 mod tail;
@@ -25,6 +27,7 @@ mod wire;
 pub use fanout::{FanOut, Group, GroupId};
 pub use pace::Pace;
 pub use policy::{Conflate, Over, ReaderPolicies, ReaderPolicy, SlowPolicy, Thinning};
+pub use presence::{Listing, Member, Moment, News, Presence, Present, SessionKey, Visit};
 pub use run::Run;
 pub use session::{Place, Session};
 pub use tail::{Batch, Gather, Tail, Taken, Thinned, newest};

@@ -24,6 +24,8 @@ pub struct ReaderPolicy {
     pub conflate: bool,
     /// For readers that do not keep up.
     pub slow: SlowPolicy,
+    /// Who reads a topic of the class is told.
+    pub presence: bool,
 }
 
 /// The policies of all classes, in their order.
@@ -75,12 +77,24 @@ impl ReaderPolicies {
         found.map_or_else(ReaderPolicy::default, |(_, policy)| *policy)
     }
 
+    /// Whether it is told who reads this topic. Of the hub's own topics it never is: that would be topics without end.
+    pub fn keeps_presence(&self, topic: &Topic) -> bool {
+        !topic.is_reserved() && self.of(topic).presence
+    }
+
+    /// Whether it is told of any topic.
+    pub fn keep_any_presence(&self) -> bool {
+        self.iter().any(|policy| policy.presence)
+    }
+
     /// What holds for a session that reads this: the lowest rate, and whatever any of the classes says that its topics
     /// belong to or may belong to.
     pub fn over(&self, selection: &Selection) -> Over {
         let mut over = Over::default();
         for topic in selection.topics() {
-            over.add(self.of(topic));
+            let policy = self.of(topic);
+            over.add(policy);
+            over.presence |= policy.presence && !topic.is_reserved();
         }
         for pattern in selection.patterns() {
             let meet = self.list.iter().filter(|(topics, _)| topics.iter().any(|topic| topic.overlaps(pattern)));
@@ -101,6 +115,8 @@ pub struct Over {
     pub thins_slow: bool,
     /// Some end the streams of slow readers.
     pub closes_slow: bool,
+    /// Of some that it names it is told who reads them. Whoever reads by a pattern looks on, and is no member.
+    pub presence: bool,
 }
 
 impl Over {
@@ -141,8 +157,9 @@ mod tests {
         let class = |pattern: &str, policy| (vec![Pattern::new(pattern).unwrap()], policy);
         ReaderPolicies::new(vec![
             class("state/**", ReaderPolicy::default()),
-            class("prices/**", ReaderPolicy { max_rate: 10, conflate: true, slow: SlowPolicy::CatchUp }),
-            class("meters/*", ReaderPolicy { max_rate: 4, conflate: false, slow: SlowPolicy::Conflate }),
+            class("prices/**", ReaderPolicy { max_rate: 10, conflate: true, ..ReaderPolicy::default() }),
+            class("meters/*", ReaderPolicy { max_rate: 4, slow: SlowPolicy::Conflate, ..ReaderPolicy::default() }),
+            class("rooms/*", ReaderPolicy { presence: true, ..ReaderPolicy::default() }),
             class("once", ReaderPolicy { slow: SlowPolicy::Close, ..ReaderPolicy::default() }),
         ])
     }
@@ -156,8 +173,22 @@ mod tests {
         assert_eq!(over(&["state/1", "other"]), Over::default());
         assert_eq!(over(&["prices/gold"]), Over { max_rate: 10, conflate: true, ..Over::default() });
         assert_eq!(over(&["once", "state/*"]), Over { closes_slow: true, ..Over::default() });
-        let all = Over { max_rate: 4, conflate: true, thins_slow: true, closes_slow: true };
+        let all = Over { max_rate: 4, conflate: true, thins_slow: true, closes_slow: true, presence: false };
         assert_eq!(over(&["**"]), all);
+    }
+
+    #[test]
+    fn whoever_names_a_topic_is_a_member_of_it_and_whoever_reads_a_pattern_looks_on() {
+        assert!(over(&["rooms/1"]).presence && over(&["other", "rooms/1"]).presence);
+        for none in [&["rooms/*"][..], &["**"], &["rooms"], &["rooms/1/more"]] {
+            assert!(!over(none).presence, "{none:?}");
+        }
+        let own = ReaderPolicies::new(vec![(
+            vec![Pattern::new("$hub/**").unwrap()],
+            ReaderPolicy { presence: true, ..ReaderPolicy::default() },
+        )]);
+        assert!(!own.over(&Selection::new([Pattern::new("$hub/stats").unwrap()])).presence);
+        assert!(!own.keeps_presence(&Topic::new("$hub/stats").unwrap()));
     }
 
     // RLB-05: of two classes that a session reads, only the one that is said to give way does.

@@ -6,7 +6,7 @@
 
 /// Names a session in the wheel: its slot and the generation of the slot, so that an entry of a
 /// session that has left is recognised.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Ticket {
     /// The slot.
     pub slot: u32,
