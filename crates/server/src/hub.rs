@@ -13,6 +13,7 @@ use crate::config::Settings;
 use crate::edge::budget::Budget;
 use crate::flow::fanout::{Message, ShardHandle};
 use crate::observe::Counters;
+use crate::presence::{PREFIX, Register};
 
 /// Most bytes of one run of frames: what a session has unsent at most.
 pub(crate) const RUN_BYTES: usize = 64 << 10;
@@ -34,6 +35,8 @@ pub(crate) struct Hub {
     access: RwLock<Arc<Access>>,
     /// What access control remembers beyond a reload.
     pub(crate) credentials: Memory,
+    /// Where the shards tell of the sessions whose topics' readers are told.
+    pub(crate) presence: Register,
     draining: AtomicBool,
 }
 
@@ -61,6 +64,7 @@ impl Hub {
             settings: RwLock::new(Arc::new(settings)),
             access: RwLock::new(Arc::new(Access::development())),
             credentials: Memory::default(),
+            presence: Register::default(),
             draining: AtomicBool::new(false),
         })
     }
@@ -75,6 +79,7 @@ impl Hub {
         settings.keep_for_restart(&self.settings());
         self.engine.set_classes(with_own_topics(&settings.classes));
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+        self.presence.reloaded();
     }
 
     /// The access control in force.
@@ -127,8 +132,16 @@ impl Hub {
     }
 }
 
-/// The configured classes behind the one of the hub's own topics: kept in memory, and not for long.
+/// The configured classes behind those of the hub's own topics. Who came and went is kept like events of publishers, in
+/// bounds; the rest in memory, and not for long.
 pub(crate) fn with_own_topics(configured: &Classes) -> Classes {
+    let implied_durability = configured.iter().last().map_or(Durability::Disk, |class| class.durability);
+    let presence = Class {
+        topics: Pattern::new(&format!("{PREFIX}**")).into_iter().collect(),
+        durability: implied_durability,
+        retention: Retention { age: Duration::from_secs(48 * 3600), events: 10_000, bytes: 8 << 20 },
+        ..Class::default()
+    };
     let own = Class {
         topics: Pattern::new("$hub/**").into_iter().collect(),
         durability: Durability::Memory,
@@ -137,6 +150,6 @@ pub(crate) fn with_own_topics(configured: &Classes) -> Classes {
     };
     let mut classes: Vec<Class> = configured.iter().cloned().collect();
     let implied = classes.pop().unwrap_or_default();
-    classes.insert(0, own);
+    classes.splice(0..0, [presence, own]);
     Classes::new(classes, implied)
 }

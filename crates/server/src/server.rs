@@ -18,7 +18,7 @@ use crate::edge::listener;
 use crate::edge::tls::Tls;
 use crate::flow::fanout::{Message, Shard};
 use crate::hub::{Hub, with_own_topics};
-use crate::observe;
+use crate::{observe, presence};
 
 /// Streams a stopping hub ends at least per second, so that a nearly idle one stops at once.
 const SLOWEST_DRAIN: f64 = 200.0;
@@ -269,7 +269,8 @@ fn run_shard(
         });
         let listener = tokio::net::TcpListener::from_std(listener)?;
         if index == 0 {
-            tokio::task::spawn_local(observe::publish_stats(hub));
+            tokio::task::spawn_local(observe::publish_stats(hub.clone()));
+            tokio::task::spawn_local(presence::keep(hub));
         }
         let accept = tokio::task::spawn_local(listener::accept(listener, site.clone(), phase.clone()));
         tokio::select! {

@@ -9,5 +9,6 @@ pub(crate) mod subscribe;
 mod health;
 mod openapi;
 mod page;
+mod presence;
 mod tickets;
 mod topics;

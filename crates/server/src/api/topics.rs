@@ -8,6 +8,7 @@ use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
+use super::presence;
 use super::problem::Problem;
 use super::query::Query;
 use super::router::Api;
@@ -23,6 +24,9 @@ const DEFAULT_LISTED: usize = 100;
 pub(super) async fn topic(State(api): State<Api>, request: Request) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
     let rest = parts.uri.path().strip_prefix(PREFIX).unwrap_or("");
+    if let Some(topic) = presence::asked_for(&api, rest) {
+        return presence::list(&api, topic, &parts).await;
+    }
     let topic = topic_of_path(rest)?;
     let caller = Caller::of(&parts.extensions);
     match parts.method {

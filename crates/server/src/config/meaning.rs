@@ -225,6 +225,7 @@ fn reader_policy(written: &WrittenClass, from: &Reader<'_, '_>) -> Result<Reader
         max_rate: u32::try_from(rate).unwrap_or(u32::MAX),
         conflate: written.conflate.unwrap_or(default.conflate),
         slow: written.slow.as_ref().map_or(default.slow, |slow| slow.0),
+        presence: written.presence.unwrap_or(default.presence),
     })
 }
 

@@ -104,6 +104,7 @@ pub(super) struct WrittenClass {
     pub(super) max_rate: Option<Value<Number>>,
     pub(super) conflate: Option<bool>,
     pub(super) slow: Option<Value<SlowPolicy>>,
+    pub(super) presence: Option<bool>,
 }
 
 /// `retention` of a class.

@@ -79,11 +79,15 @@ impl Collector for Snapshot {
         let usage = hub.engine.usage();
         let sessions_limit = hub.budget.sessions(&hub.settings().limits) as u64;
         let healthy = hub.engine.health() == Health::Ready;
-        let gauges: [(&str, &str, u64); 12] = [
+        let told = ConstCounter::new(hub.presence.told());
+        let (name, help) = ("headwater_presence_events", "Members told to have joined or left");
+        told.encode(encoder.encode_descriptor(name, help, None, told.metric_type())?)?;
+        let gauges: [(&str, &str, u64); 13] = [
             ("headwater_sessions", "Open sessions", hub.sessions()),
             ("headwater_sessions_limit", "Most open sessions", sessions_limit),
             ("headwater_connections", "Open connections", hub.budget.connected() as u64),
             ("headwater_connections_limit", "Most open connections", hub.budget.connections() as u64),
+            ("headwater_presence_members", "Members of all topics whose readers are told", hub.presence.members()),
             ("headwater_log_head", "Newest durable sequence number", hub.tail.head()),
             ("headwater_log_bytes", "Bytes of storage in use", usage.bytes),
             ("headwater_log_events", "Events that can be read", usage.events),

@@ -85,6 +85,15 @@ pub(in crate::config) const CLASS_CONFLATE: Key = Key {
     show: Show::Readers(|policy| policy.conflate.to_string()),
 };
 
+pub(in crate::config) const CLASS_PRESENCE: Key = Key {
+    name: "class.presence",
+    flag: None,
+    takes: Takes::Switch,
+    meaning: "Whether it is told who reads a topic, at `/v1/topics/{topic}/presence` and on `$hub/presence/{topic}`.",
+    restart: false,
+    show: Show::Readers(|policy| policy.presence.to_string()),
+};
+
 pub(in crate::config) const CLASS_SLOW: Key = Key {
     name: "class.slow",
     flag: None,

@@ -269,6 +269,7 @@ const KEYS: &[&Key] = &[
     &CLASS_MAX_RATE,
     &CLASS_CONFLATE,
     &CLASS_SLOW,
+    &CLASS_PRESENCE,
 ];
 
 /// How a log in memory is spelled.

@@ -14,6 +14,8 @@ pub(crate) enum Message {
     Page(Ticket, PageRead),
     /// How many sessions read each of these topics?
     Readers(Vec<Topic>, oneshot::Sender<Vec<usize>>),
+    /// Which sessions read topics whose readers are told?
+    Attendance,
     /// End the sessions, this many a second; later calls replace the rate.
     Drain(f64),
 }

@@ -1,5 +1,6 @@
 //! Durable event → sessions. One shard per core; a session lives and dies on its shard.
 
+mod attendance;
 mod inbox;
 mod name;
 mod pacing;

@@ -119,6 +119,8 @@ pub(crate) struct Entry {
     pub(crate) grant: Option<Arc<Grant>>,
     /// The client was told that its credential ends soon.
     pub(crate) warned: bool,
+    /// It was told that it is there.
+    pub(crate) present: bool,
     /// Some of its topics conflate for slow readers.
     pub(crate) thins_slow: bool,
     /// Some of its topics end the streams of slow readers.

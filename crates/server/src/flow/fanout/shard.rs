@@ -198,6 +198,7 @@ impl State {
             max_age_ms: (max_age * (0.9 + 0.2 * self.random.f64())) as u64,
             grant,
             warned: false,
+            present: false,
             thins_slow: over.thins_slow,
             closes_slow: over.closes_slow,
             pace: flow.pace(over, now * 1000),
@@ -209,6 +210,9 @@ impl State {
         let ticket = self.sessions.insert(entry);
         self.wheel.schedule(due, ticket);
         self.counters.opened.add(1);
+        if over.presence {
+            self.arrive(ticket, &settings);
+        }
         if let Some(log) = self.sessions.find(ticket).and_then(|entry| entry.log.as_mut()) {
             log.want();
             self.start_read(ticket);
@@ -219,7 +223,9 @@ impl State {
     /// Ends a session now; its socket is closed, and whoever pulls finds it gone.
     pub(crate) fn close(&mut self, slot: u32, cause: CloseCause) {
         let now = self.now_ms();
+        let Some(ticket) = self.sessions.ticket(slot) else { return };
         let Some(entry) = self.sessions.remove(slot) else { return };
+        self.depart(ticket, &entry);
         if let Some(moved) = self.fanout.leave(entry.session.group, entry.session.member)
             && let Some(other) = self.sessions.get_mut(moved)
         {
@@ -265,6 +271,7 @@ impl State {
                 // Whoever asked may have gone.
                 let _ = reply.send(topics.iter().map(|topic| self.fanout.readers(topic)).collect());
             }
+            Message::Attendance => self.report_attendance(),
             Message::Drain(rate) => self.drain = Some((rate, 1.0)),
         }
     }
