@@ -2,9 +2,11 @@
 //!
 //! The pass goes group by group and, inside, session by session: the run of frames is made once per group.
 //! While a pass is slow more events gather, and the next pass carries them together: coalescing without
-//! any delay when idle. A long pass lets requests and other sockets have their turn every few sends.
+//! any delay when idle. A long pass lets requests and other sockets have their turn every few sends, and is followed by
+//! a short rest, in which publishers get the processor and more events gather.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use headwater_hub::{Batch, Conflate, Gather, GroupId, Place, Run};
 use headwater_log::{Selection, Topic};
@@ -16,6 +18,27 @@ use crate::hub::RUN_BYTES;
 /// Sends after which others have their turn: about a tenth of a millisecond. Publishers are answered meanwhile, and what they
 /// send next goes out with the next pass.
 const SENDS_PER_TURN: usize = 12;
+
+/// Longest rest after a pass (BUF-03). A pass that begins later than that after the one before is not delayed at all.
+const LONGEST_REST: Duration = Duration::from_millis(4);
+
+/// The time between two passes. After a pass that took long the next one waits for as long again: without that, two passes
+/// in a row would each carry the one event that came during the other, and the publisher would get no processor.
+pub(super) struct Rest {
+    began: Instant,
+    until: Instant,
+}
+
+impl Rest {
+    pub(super) fn new(now: Instant) -> Self {
+        Self { began: now, until: now }
+    }
+
+    fn pass_ended(&mut self) {
+        let now = Instant::now();
+        self.until = now + now.duration_since(self.began).min(LONGEST_REST);
+    }
+}
 
 /// What the sessions of a group still have to get in this pass.
 pub(crate) struct Round {
@@ -33,12 +56,19 @@ pub(crate) struct Round {
 }
 
 impl State {
+    /// When the next pass may begin, if there is something for it.
+    pub(super) fn pass_due(&self) -> Option<Instant> {
+        (self.rounds.is_empty() && self.hub.tail.head() != self.head).then_some(self.rest.until)
+    }
+
     /// Begins to hand everything up to the tail's head to the live sessions, once the pass before is over.
     pub(crate) fn pass(&mut self) {
         let before = self.head;
-        if !self.rounds.is_empty() || self.hub.tail.head() == before {
+        let now = Instant::now();
+        if self.pass_due().is_none_or(|due| due > now) {
             return;
         }
+        self.rest.began = now;
         let mut ended = false;
         match self.hub.tail.batches_after(before) {
             Some(batches) => {
@@ -148,6 +178,9 @@ impl State {
             if round.next < round.members.len() {
                 self.rounds.push_front(round);
             }
+        }
+        if sends > 0 && self.rounds.is_empty() {
+            self.rest.pass_ended();
         }
     }
 

@@ -15,7 +15,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::task::AbortHandle;
 
 use super::pacing::Paced;
-use super::pass::Round;
+use super::pass::{Rest, Round};
 use super::sessions::{CloseCause, Driver, Entry, Opening, SessionTable};
 use super::{Message, ShardHandle};
 use crate::flow::deliver::Found;
@@ -56,6 +56,8 @@ pub(crate) struct State {
     pub(crate) found: Found,
     /// Sessions that wait for their turn because they get so many deliveries a second.
     pub(super) paced: Paced,
+    /// The time since the last pass.
+    pub(super) rest: Rest,
     /// What is left of the pass under way.
     pub(crate) rounds: VecDeque<Round>,
     /// Sessions left in the middle of much data, so that others get their turn.
@@ -91,6 +93,7 @@ impl Shard {
             more_sockets: false,
             found: Found::default(),
             paced: Paced::new(),
+            rest: Rest::new(Instant::now()),
             rounds: VecDeque::new(),
             unfinished: VecDeque::new(),
             ahead: Vec::new(),
@@ -111,7 +114,8 @@ impl Shard {
             let (ticking, more, turn) = {
                 let state = self.state.borrow();
                 let more = state.more_sockets || !state.unfinished.is_empty() || !state.rounds.is_empty();
-                (!state.wheel.is_empty(), more, state.next_turn())
+                let turn = [state.next_turn(), state.pass_due()].into_iter().flatten().min();
+                (!state.wheel.is_empty(), more, turn)
             };
             tokio::select! {
                 // Whoever published hears of it before its readers do: their next events are on the way meanwhile.
