@@ -7,8 +7,9 @@ pub struct Pace {
     interval_us: u64,
     /// When the next delivery may begin.
     next_us: u64,
-    /// A delivery is under way: it goes on until the session has everything.
-    pub open: bool,
+    /// The delivery under way, which goes on until the session has everything: when it spends its token until, and where the
+    /// session stood when it began.
+    open: Option<(u64, u64)>,
     /// Somebody will come back when the next delivery may begin.
     pub waiting: bool,
 }
@@ -19,15 +20,20 @@ const LATENESS_US: u64 = 5000;
 impl Pace {
     /// At most one delivery every `interval_us` microseconds, the first at once.
     pub fn new(interval_us: u64, now_us: u64) -> Self {
-        Self { interval_us: interval_us.max(1), next_us: now_us, open: false, waiting: false }
+        Self { interval_us: interval_us.max(1), next_us: now_us, open: None, waiting: false }
     }
 
-    /// Whether a delivery may go on, or begin now. Otherwise when the next may begin.
+    /// Whether a delivery is under way.
+    pub fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+
+    /// Whether a delivery may go on, or begin now, to a session that stands at `place`. Otherwise when the next may begin.
     ///
     /// # Errors
     /// The time, in microseconds.
-    pub fn begin(&mut self, now_us: u64) -> Result<(), u64> {
-        if self.open {
+    pub fn begin(&mut self, now_us: u64, place: u64) -> Result<(), u64> {
+        if self.is_open() {
             return Ok(());
         }
         if now_us < self.next_us {
@@ -35,14 +41,18 @@ impl Pace {
         }
         // One that comes a little late is no reason for the following to come later as well.
         let late = (now_us - self.next_us).min(LATENESS_US).min(self.interval_us);
-        self.next_us = now_us - late + self.interval_us;
-        self.open = true;
+        self.open = Some((now_us - late + self.interval_us, place));
         Ok(())
     }
 
-    /// The session has everything.
-    pub fn end(&mut self) {
-        self.open = false;
+    /// The session has everything, and stands at `place`. If it stood there before, there was nothing for it: the next delivery
+    /// need not wait.
+    pub fn end(&mut self, place: u64) {
+        if let Some((next_us, began_at)) = self.open.take()
+            && began_at != place
+        {
+            self.next_us = next_us;
+        }
     }
 }
 
@@ -57,10 +67,10 @@ mod tests {
     fn deliveries(interval_us: u64, lateness: &[u64], until_us: u64) -> Vec<u64> {
         let (mut pace, mut now, mut times) = (Pace::new(interval_us, 0), 0, Vec::new());
         for late in lateness.iter().cycle() {
-            match pace.begin(now) {
+            match pace.begin(now, times.len() as u64) {
                 Ok(()) => {
                     times.push(now);
-                    pace.end();
+                    pace.end(times.len() as u64);
                 }
                 Err(at) => now = at + late,
             }
@@ -94,12 +104,14 @@ mod tests {
     #[test]
     fn after_silence_there_is_one_at_once_and_no_burst() {
         let mut pace = Pace::new(100_000, 0);
-        assert_eq!(pace.begin(0), Ok(()));
-        assert_eq!(pace.begin(1), Ok(()), "a delivery goes on until the session has everything");
-        pace.end();
-        assert_eq!(pace.begin(50_000), Err(100_000));
-        assert_eq!(pace.begin(9_000_000), Ok(()));
-        pace.end();
-        assert_eq!(pace.begin(9_000_001), Err(9_095_000));
+        assert_eq!(pace.begin(0, 0), Ok(()));
+        pace.end(0);
+        assert_eq!(pace.begin(0, 0), Ok(()), "there was nothing to deliver");
+        assert_eq!(pace.begin(1, 1), Ok(()), "a delivery goes on until the session has everything");
+        pace.end(2);
+        assert_eq!(pace.begin(50_000, 2), Err(100_000));
+        assert_eq!(pace.begin(9_000_000, 2), Ok(()));
+        pace.end(3);
+        assert_eq!(pace.begin(9_000_001, 3), Err(9_095_000));
     }
 }

@@ -35,13 +35,21 @@ impl State {
     /// the driver does when bytes have left.
     pub(crate) fn step(&mut self, slot: u32) -> Step {
         loop {
-            let head = self.head;
+            let (head, started) = (self.head, self.started);
             let Some(entry) = self.sessions.get_mut(slot) else { return Step::End(CloseCause::Client) };
             if !entry.control.is_empty() {
                 return Step::Control;
             }
             if let Some(cause) = entry.ending {
                 return Step::End(cause);
+            }
+            // Memory no longer has what it needs, and its class does not want it to read the log for long.
+            if entry.session.place == Place::Log
+                && entry.closes_slow
+                && entry.closing.is_none()
+                && entry.is_slow(started)
+            {
+                entry.closing = Some(Closing::Lagged);
             }
             if let Some(closing) = entry.closing
                 && entry.session.partial() == 0
@@ -90,7 +98,7 @@ impl State {
                     let Some(group) = self.group_of(slot) else { return Step::End(CloseCause::Error) };
                     match begun(&self.hub.tail, group, after, partial) {
                         Some(run) => return Step::Tail(run),
-                        None => self.fall_off(slot),
+                        None => self.fall_to_log(slot),
                     }
                 }
                 // It read the log, or comes with an id, that this shard has not reached: its place is further on.
@@ -114,18 +122,6 @@ impl State {
 impl State {
     fn group_of(&self, slot: u32) -> Option<&Group> {
         self.fanout.group(self.sessions.get(slot)?.session.group)
-    }
-
-    /// The tail no longer has what a session needs: it goes on with the log, or, where its class wants that of slow readers,
-    /// ends and comes back.
-    fn fall_off(&mut self, slot: u32) {
-        let started = self.started;
-        match self.sessions.get_mut(slot) {
-            Some(entry) if entry.closes_slow && entry.closing.is_none() && entry.is_slow(started) => {
-                entry.closing = Some(Closing::Lagged);
-            }
-            _ => self.fall_to_log(slot),
-        }
     }
 }
 

@@ -54,9 +54,12 @@ impl State {
     pub(crate) fn may_go_on(&mut self, slot: u32) -> bool {
         let Some(entry) = self.sessions.get_mut(slot) else { return false };
         // A goodbye waits for nobody.
-        let Some(pace) = entry.pace.as_mut().filter(|pace| !pace.open && entry.closing.is_none()) else { return true };
+        let told = entry.session.told();
+        let Some(pace) = entry.pace.as_mut().filter(|pace| !pace.is_open() && entry.closing.is_none()) else {
+            return true;
+        };
         let now_us = self.started.elapsed().as_micros() as u64;
-        match pace.begin(now_us) {
+        match pace.begin(now_us, told) {
             Ok(()) => {
                 // What it waited for is not held against it.
                 entry.left_live_ms = entry.left_live_ms.map(|_| now_us / 1000);

@@ -134,7 +134,7 @@ pub(crate) struct Entry {
 impl Entry {
     /// Since when it has been behind, although it was live once. Who resumes with a backlog is not held to that.
     pub(crate) fn behind_since(&self) -> Option<u64> {
-        let waits_its_turn = self.pace.as_ref().is_some_and(|pace| !pace.open);
+        let waits_its_turn = self.pace.as_ref().is_some_and(|pace| !pace.is_open());
         self.left_live_ms.filter(|_| self.session.place != Place::Live && !waits_its_turn)
     }
 
@@ -142,7 +142,7 @@ impl Entry {
     pub(crate) fn go_live(&mut self) {
         self.session.go_live();
         if let Some(pace) = &mut self.pace {
-            pace.end();
+            pace.end(self.session.told());
         }
     }
 }
