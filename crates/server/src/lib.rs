@@ -2,7 +2,8 @@
 //!
 //! [`Server::start`] opens the log, binds, and serves on one thread per core until it is drained. The
 //! folders follow the way of an event: `flow/publish` → `flow/append` → `flow/fanout` → `flow/deliver`; around
-//! them `edge` (sockets), `api` (routes), `access` (who may), `presence` (who reads), `observe` (figures) and `config`.
+//! them `edge` (sockets), `api` (routes), `access` (who may), `presence` (who reads), `observe` (figures),
+//! `outgoing` (requests the hub itself sends) and `config`.
 //!
 //! * Nothing is fanned out before it is durable: shards learn of events from the log's durable tail only.
 //! * A session lives on one shard, is a cursor, and owns no queue; no publisher waits for a reader.
@@ -19,6 +20,7 @@ mod flow;
 pub mod fuzzing;
 mod hub;
 mod observe;
+mod outgoing;
 mod presence;
 mod server;
 
