@@ -11,10 +11,13 @@
 //! * [`FanOut`] maps topics to groups of sessions; its cost depends on the matching groups only.
 //! * [`ReaderPolicies`] and [`Pace`] are flow control: who may skip what, and who gets how many deliveries a second.
 //! * [`Presence`] knows who reads which topic, and what there is to tell of it.
+//! * [`Bucket`] and [`Ledger`] are limits: so much a second, for any number of keys in bounded memory.
 //! * [`Wheel`] holds the next deadline of every session. Time is passed in.
 //! * [`Wire`] is the one place that turns events into bytes.
 
+mod bucket;
 mod fanout;
+mod ledger;
 mod pace;
 mod policy;
 mod presence;
@@ -24,7 +27,9 @@ mod tail;
 mod wheel;
 mod wire;
 
+pub use bucket::{Bucket, Rate};
 pub use fanout::{FanOut, Group, GroupId};
+pub use ledger::{Account, AccountId, Ledger};
 pub use pace::Pace;
 pub use policy::{Conflate, Over, ReaderPolicies, ReaderPolicy, SlowPolicy, Thinning};
 pub use presence::{Listing, Member, Moment, News, Presence, Present, SessionKey, Visit};

@@ -26,6 +26,10 @@ pub struct ReaderPolicy {
     pub slow: SlowPolicy,
     /// Who reads a topic of the class is told.
     pub presence: bool,
+    /// Most sessions that name one topic; zero: no limit.
+    pub sessions: u32,
+    /// Most events a second that reach the readers of one topic: more are not taken from publishers; zero: no limit.
+    pub publish_rate: u32,
 }
 
 /// The policies of all classes, in their order.

@@ -12,6 +12,7 @@ use crate::access::{Access, Memory};
 use crate::config::Settings;
 use crate::edge::budget::Budget;
 use crate::flow::fanout::{Message, ShardHandle};
+use crate::limit::Limiter;
 use crate::observe::Counters;
 use crate::presence::{PREFIX, Register};
 
@@ -29,6 +30,8 @@ pub(crate) struct Hub {
     pub(crate) started: Instant,
     /// How many connections and sessions there may be.
     pub(crate) budget: Budget,
+    /// How much one address, subject or topic may have.
+    pub(crate) limiter: Arc<Limiter>,
     /// Replaced as a whole by a reload.
     settings: RwLock<Arc<Settings>>,
     /// Replaced as a whole by a reload.
@@ -61,6 +64,7 @@ impl Hub {
             counters,
             started: Instant::now(),
             budget: Budget::new(settings.limits.connections),
+            limiter: Limiter::new(),
             settings: RwLock::new(Arc::new(settings)),
             access: RwLock::new(Arc::new(Access::development())),
             credentials: Memory::default(),

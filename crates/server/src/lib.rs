@@ -19,6 +19,7 @@ mod flow;
 #[doc(hidden)]
 pub mod fuzzing;
 mod hub;
+mod limit;
 mod observe;
 mod outgoing;
 mod presence;

@@ -96,6 +96,13 @@ impl Problem {
         .retry_after(seconds)
     }
 
+    /// 429 for whoever is over a limit; `wait` in seconds.
+    pub(crate) fn limited(limit: &'static str, wait: u64) -> Self {
+        let detail =
+            format!("This is more than the limit {limit} of this hub. Try again after the time in Retry-After.");
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "limited", detail).retry_after(wait).with("limit", limit.into())
+    }
+
     /// Names the part of the request that is at fault.
     pub(crate) fn field(mut self, field: impl Into<String>) -> Self {
         self.rest.field = Some(field.into());

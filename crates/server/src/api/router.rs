@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::{any, get, post};
+use headwater_access::Source;
+use http::Extensions;
 use tokio::sync::watch;
 
 use super::problem::Problem;
@@ -24,8 +26,12 @@ pub(crate) struct Api {
 
 impl Api {
     /// What a publish handler works with.
-    pub(super) fn publish<'a>(&'a self, caller: &'a Caller) -> Context<'a> {
-        Context { hub: &self.hub, counters: &self.counters, phase: &self.phase, caller }
+    pub(super) fn publish<'a>(&'a self, caller: &'a Caller, extensions: &Extensions) -> Context<'a> {
+        let limits = &self.hub.settings().limits;
+        let source = extensions.get::<Source>();
+        let grant = caller.grant().map(|grant| &**grant);
+        let party = source.and_then(|source| self.hub.limiter.party(*source, grant, limits));
+        Context { hub: &self.hub, counters: &self.counters, phase: &self.phase, caller, party }
     }
 }
 

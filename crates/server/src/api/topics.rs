@@ -30,7 +30,7 @@ pub(super) async fn topic(State(api): State<Api>, request: Request) -> Result<Re
     let topic = topic_of_path(rest)?;
     let caller = Caller::of(&parts.extensions);
     match parts.method {
-        Method::POST => publish_topic(api.publish(&caller), parts, topic, body).await,
+        Method::POST => publish_topic(api.publish(&caller, &parts.extensions), parts, topic, body).await,
         Method::GET | Method::HEAD => {
             caller.check_read(&topic)?;
             describe(&api, topic).await
@@ -46,7 +46,8 @@ pub(super) async fn topic(State(api): State<Api>, request: Request) -> Result<Re
 /// `POST /v1/events`.
 pub(super) async fn batch(State(api): State<Api>, request: Request<Body>) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
-    publish_batch(api.publish(&Caller::of(&parts.extensions)), parts, body).await
+    let caller = Caller::of(&parts.extensions);
+    publish_batch(api.publish(&caller, &parts.extensions), parts, body).await
 }
 
 /// `GET /v1/topics`.

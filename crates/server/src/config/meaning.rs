@@ -182,6 +182,24 @@ fn limits(written: WrittenLimits, from: &Reader<'_, '_>) -> Result<Limits, Confi
         queue: count(from.size(&keys::LIMITS_QUEUE, written.queue, default.queue as u64)?),
         connections: count(from.number(&keys::LIMITS_CONNECTIONS, written.connections, default.connections as u64)?),
         sessions: count(from.number(&keys::LIMITS_SESSIONS, written.sessions, default.sessions as u64)?),
+        subject_sessions: count(from.number(
+            &keys::LIMITS_SUBJECT_SESSIONS,
+            written.subject_sessions,
+            default.subject_sessions as u64,
+        )?),
+        address_connections: count(from.number(
+            &keys::LIMITS_ADDRESS_CONNECTIONS,
+            written.address_connections,
+            default.address_connections as u64,
+        )?),
+        connect_rate: from.number(&keys::LIMITS_CONNECT_RATE, written.connect_rate, default.connect_rate)?,
+        exempt: written.exempt.map_or(default.exempt, |list| list.0),
+        topics: count(from.number(&keys::LIMITS_TOPICS, written.topics, default.topics as u64)?),
+        publish_rate: from.number(&keys::LIMITS_PUBLISH_RATE, written.publish_rate, default.publish_rate)?,
+        publish_bytes: from.size(&keys::LIMITS_PUBLISH_BYTES, written.publish_bytes, default.publish_bytes)?,
+        replay_bytes: from.size(&keys::LIMITS_REPLAY_BYTES, written.replay_bytes, default.replay_bytes)?,
+        body_rate: from.size(&keys::LIMITS_BODY_RATE, written.body_rate, default.body_rate)?,
+        body_total: from.duration(&keys::LIMITS_BODY_TOTAL, written.body_total, default.body_total)?,
     })
 }
 
@@ -221,11 +239,16 @@ fn classes(
 fn reader_policy(written: &WrittenClass, from: &Reader<'_, '_>) -> Result<ReaderPolicy, ConfigError> {
     let default = ReaderPolicy::default();
     let rate = from.number(&keys::CLASS_MAX_RATE, written.max_rate.clone(), default.max_rate.into())?;
+    let sessions = from.number(&keys::CLASS_TOPIC_SESSIONS, written.topic_sessions.clone(), default.sessions.into())?;
+    let publish_rate =
+        from.number(&keys::CLASS_PUBLISH_RATE, written.publish_rate.clone(), default.publish_rate.into())?;
     Ok(ReaderPolicy {
         max_rate: u32::try_from(rate).unwrap_or(u32::MAX),
         conflate: written.conflate.unwrap_or(default.conflate),
         slow: written.slow.as_ref().map_or(default.slow, |slow| slow.0),
         presence: written.presence.unwrap_or(default.presence),
+        sessions: u32::try_from(sessions).unwrap_or(u32::MAX),
+        publish_rate: u32::try_from(publish_rate).unwrap_or(u32::MAX),
     })
 }
 

@@ -91,6 +91,26 @@ pub struct Limits {
     pub connections: usize,
     /// Open streams and long polls; zero: 19 for every 20 connections. Default 0.
     pub sessions: usize,
+    /// The same of one subject, or of one address without one; zero: no limit. Default 0.
+    pub subject_sessions: usize,
+    /// Open connections of one address (IPv6: of one /64); zero: no limit. Default 256.
+    pub address_connections: usize,
+    /// New connections per second of one address, twice as many at once; zero: no limit. Default 50.
+    pub connect_rate: u64,
+    /// Networks without limits by address. Default loopback.
+    pub exempt: Vec<Network>,
+    /// Topics and patterns of one session. Default 100.
+    pub topics: usize,
+    /// Events per second of one publisher; zero: no limit. Default 0.
+    pub publish_rate: u64,
+    /// Bytes of them; zero: no limit. Default 0.
+    pub publish_bytes: u64,
+    /// Bytes of the log per second that one subject or address catches up with; zero: no limit. Default 32 MiB.
+    pub replay_bytes: u64,
+    /// Bytes per second below which a body is given up after some seconds; zero: no limit. Default 500.
+    pub body_rate: u64,
+    /// Time for a body to arrive that does not stream. Default 60 s.
+    pub body_total: Duration,
 }
 
 /// Least severity that is logged.
@@ -164,6 +184,16 @@ impl Default for Limits {
             queue: 64 << 20,
             connections: 0,
             sessions: 0,
+            subject_sessions: 0,
+            address_connections: 256,
+            connect_rate: 50,
+            exempt: ["127.0.0.0/8", "::1/128"].iter().filter_map(|network| network.parse().ok()).collect(),
+            topics: 100,
+            publish_rate: 0,
+            publish_bytes: 0,
+            replay_bytes: 32 << 20,
+            body_rate: 500,
+            body_total: Duration::from_secs(60),
         }
     }
 }

@@ -91,6 +91,16 @@ pub(super) struct WrittenLimits {
     pub(super) queue: Option<Value<Size>>,
     pub(super) connections: Option<Value<Number>>,
     pub(super) sessions: Option<Value<Number>>,
+    pub(super) subject_sessions: Option<Value<Number>>,
+    pub(super) address_connections: Option<Value<Number>>,
+    pub(super) connect_rate: Option<Value<Number>>,
+    pub(super) exempt: Option<List<Network>>,
+    pub(super) topics: Option<Value<Number>>,
+    pub(super) publish_rate: Option<Value<Number>>,
+    pub(super) publish_bytes: Option<Value<Size>>,
+    pub(super) replay_bytes: Option<Value<Size>>,
+    pub(super) body_rate: Option<Value<Size>>,
+    pub(super) body_total: Option<Value<Duration>>,
 }
 
 /// One `[[class]]`.
@@ -105,6 +115,8 @@ pub(super) struct WrittenClass {
     pub(super) conflate: Option<bool>,
     pub(super) slow: Option<Value<SlowPolicy>>,
     pub(super) presence: Option<bool>,
+    pub(super) topic_sessions: Option<Value<Number>>,
+    pub(super) publish_rate: Option<Value<Number>>,
 }
 
 /// `retention` of a class.

@@ -8,11 +8,19 @@ use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::config::Limits;
+use crate::limit::Held;
 
 /// Descriptors kept back from connections, for the log, the runtimes and whoever operates the hub (POOL-03).
 const RESERVED_DESCRIPTORS: u64 = 128;
 /// One place in so many is not for sessions.
 const HEAD_ROOM: usize = 20;
+
+/// The place of one connection.
+pub(crate) struct Place {
+    pub(crate) _budget: OwnedSemaphorePermit,
+    /// What it counts as at its address.
+    pub(crate) _address: Held,
+}
 
 /// The places of a hub.
 #[derive(Debug)]
@@ -41,6 +49,11 @@ impl Budget {
     pub(crate) async fn place(&self) -> Option<OwnedSemaphorePermit> {
         // It is never closed.
         self.places.clone().acquire_owned().await.ok()
+    }
+
+    /// A place, if there is one now.
+    pub(crate) fn place_now(&self) -> Option<OwnedSemaphorePermit> {
+        self.places.clone().try_acquire_owned().ok()
     }
 
     /// Most connections.

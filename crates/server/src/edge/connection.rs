@@ -18,8 +18,9 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 
+use super::budget::Place;
 use super::gate::{self, Gate};
 use super::head::{self, Opening as First, Rewound};
 use super::patient::Patient;
@@ -30,6 +31,7 @@ use crate::api::problem::Problem;
 use crate::flow::deliver::pull::{self, Pull};
 use crate::flow::fanout::{BareSocket, Shard};
 use crate::hub::Hub;
+use crate::limit::Refused;
 use crate::observe::Counters;
 
 /// What the kernel may hold for a stalled reader: about 41 kB of its memory (T13).
@@ -58,6 +60,14 @@ pub(crate) struct Site {
     pub(crate) phase: watch::Receiver<Phase>,
 }
 
+/// Who is at the other end of a connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Guest {
+    pub(crate) peer: IpAddr,
+    /// The connection is one too many, and every request on it is told so.
+    pub(crate) refused: Option<Refused>,
+}
+
 /// How far a hub is on its way to a stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Phase {
@@ -69,8 +79,8 @@ pub(crate) enum Phase {
     Stopping,
 }
 
-/// Serves the connection of a peer. `place` is its place in the budget of connections.
-pub(crate) async fn serve(stream: TcpStream, peer: IpAddr, site: Rc<Site>, place: OwnedSemaphorePermit) {
+/// Serves the connection of a guest. `place` is its place in the budget of connections.
+pub(crate) async fn serve(stream: TcpStream, guest: Guest, site: Rc<Site>, place: Place) {
     let (time, stall) = {
         let limits = &site.hub.settings().limits;
         (limits.head_timeout, limits.stall_timeout)
@@ -78,25 +88,25 @@ pub(crate) async fn serve(stream: TcpStream, peer: IpAddr, site: Rc<Site>, place
     // Later than its sessions are found to stall, which says what was the matter.
     let stream = Patient::new(stream, stall + STALLS_FIRST);
     match &site.tls {
-        None => plain(stream, peer, &site, place).await,
+        None => plain(stream, guest, &site, place).await,
         Some(tls) => {
             bound(&stream.stream);
             // A handshake that fails is the client's affair.
             let Ok(Ok(mut stream)) = tokio::time::timeout(time, tls.acceptor().accept(stream)).await else { return };
             stream.get_mut().1.set_buffer_limit(Some(pull::PIECE_BYTES));
             let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-            encrypted(stream, http2, peer, &site, place).await;
+            encrypted(stream, http2, guest, &site, place).await;
         }
     }
 }
 
-async fn plain(stream: Patient<TcpStream>, peer: IpAddr, site: &Rc<Site>, place: OwnedSemaphorePermit) {
+async fn plain(stream: Patient<TcpStream>, guest: Guest, site: &Rc<Site>, place: Place) {
     let Some((stream, http2)) = opened(stream, site).await else { return };
     if http2 {
         bound(&stream.stream.stream);
-        return serve_http2(stream, peer, site).await;
+        return serve_http2(stream, guest, site).await;
     }
-    let Some((stream, granted)) = serve_http1(stream, peer, site).await else { return };
+    let Some((stream, granted)) = serve_http1(stream, guest, site).await else { return };
     match granted.into_http1() {
         Http1::Whole(bytes) => write_and_end(stream, &bytes).await,
         Http1::Session(opening) => {
@@ -110,15 +120,15 @@ async fn plain(stream: Patient<TcpStream>, peer: IpAddr, site: &Rc<Site>, place:
 async fn encrypted<S: AsyncRead + AsyncWrite + Unpin + 'static>(
     stream: S,
     http2: bool,
-    peer: IpAddr,
+    guest: Guest,
     site: &Rc<Site>,
-    place: OwnedSemaphorePermit,
+    place: Place,
 ) {
     let Some((stream, preface)) = opened(stream, site).await else { return };
     if http2 || preface {
-        return serve_http2(stream, peer, site).await;
+        return serve_http2(stream, guest, site).await;
     }
-    let Some((stream, granted)) = serve_http1(stream, peer, site).await else { return };
+    let Some((stream, granted)) = serve_http1(stream, guest, site).await else { return };
     match granted.into_http1() {
         Http1::Whole(bytes) => write_and_end(stream, &bytes).await,
         Http1::Session(opening) => {
@@ -152,7 +162,7 @@ async fn opened<S: AsyncRead + AsyncWrite + Unpin>(stream: S, site: &Site) -> Op
 /// Serves HTTP/1 until the connection ends or a stream is granted, which takes the connection with it.
 async fn serve_http1<S: AsyncRead + AsyncWrite + Unpin + 'static>(
     stream: Rewound<S>,
-    peer: IpAddr,
+    guest: Guest,
     site: &Rc<Site>,
 ) -> Option<(S, Stream)> {
     let limits = &site.hub.settings().limits;
@@ -167,7 +177,7 @@ async fn serve_http1<S: AsyncRead + AsyncWrite + Unpin + 'static>(
                 if let Some(problem) = refused {
                     return Ok(refuse(&site, problem).map(ReplyBody::Whole));
                 }
-                match respond(&site, peer, request).await {
+                match respond(&site, guest, request).await {
                     Reply::Whole(response) => Ok::<_, io::Error>(response.map(ReplyBody::Whole)),
                     Reply::Stream(stream) => {
                         *granted.borrow_mut() = Some(*stream);
@@ -247,14 +257,14 @@ fn slow_head(limit: Duration) -> Problem {
     .field("head")
 }
 
-async fn serve_http2<S: AsyncRead + AsyncWrite + Unpin + 'static>(stream: Rewound<S>, peer: IpAddr, site: &Rc<Site>) {
+async fn serve_http2<S: AsyncRead + AsyncWrite + Unpin + 'static>(stream: Rewound<S>, guest: Guest, site: &Rc<Site>) {
     let service = {
         let site = site.clone();
         service_fn(move |request: Request<Incoming>| {
             let site = site.clone();
             // Its room is not kept for as long as a stream lives.
             Box::pin(async move {
-                Ok::<Response<ReplyBody>, io::Error>(match respond(&site, peer, request).await {
+                Ok::<Response<ReplyBody>, io::Error>(match respond(&site, guest, request).await {
                     Reply::Whole(response) => response.map(ReplyBody::Whole),
                     Reply::Stream(stream) => stream.into_response(&site),
                 })
@@ -301,7 +311,7 @@ fn bound(stream: &TcpStream) {
     let _ = socket2::SockRef::from(stream).set_send_buffer_size(SHARED_SEND_BUFFER);
 }
 
-fn bare(stream: TcpStream, place: OwnedSemaphorePermit) -> io::Result<BareSocket> {
+fn bare(stream: TcpStream, place: Place) -> io::Result<BareSocket> {
     socket2::SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER)?;
     Ok(BareSocket { fd: stream.into_std()?.into(), _place: place })
 }

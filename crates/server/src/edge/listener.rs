@@ -9,7 +9,9 @@ use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-use super::connection::{self, Phase, Site};
+use super::budget::Place;
+use super::connection::{self, Guest, Phase, Site};
+use crate::limit::Held;
 
 const BACKLOG: i32 = 4096;
 /// Largest segment sent. Without a limit one segment on the loopback device is as large as the send buffer of a stream,
@@ -18,6 +20,9 @@ const BACKLOG: i32 = 4096;
 const SEGMENT: u32 = 8 << 10;
 /// Data unacknowledged for this long means the peer is gone (KAL-03).
 const USER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a connection over a limit may take to ask and be told so.
+const TURNED_AWAY: Duration = Duration::from_secs(2);
 
 /// Binds one listener per shard to the same address, so that the kernel spreads the connections.
 ///
@@ -69,16 +74,42 @@ pub(crate) async fn accept(listener: TcpListener, site: Rc<Site>, mut phase: wat
             tracing::debug!(%error, "a connection was gone before it began");
             continue;
         }
+        let held = match site.hub.limiter.connect_peer(peer, &site.hub.settings()) {
+            Ok(held) => held,
+            Err(refused) => {
+                turn_away(stream, Guest { peer, refused: Some(refused) }, &site);
+                continue;
+            }
+        };
         let place = tokio::select! {
             place = site.hub.budget.place() => place,
             _ = phase.wait_for(|phase| *phase == Phase::Stopping) => return,
         };
         let Some(place) = place else { return };
+        let place = Place { _budget: place, _address: held };
         site.counters.connections.add(1);
         // One at a time between the turns of the streams: a storm of connections must not hold up who is connected.
         tokio::task::yield_now().await;
-        tokio::task::spawn_local(connection::serve(stream, peer, site.clone(), place));
+        tokio::task::spawn_local(connection::serve(stream, Guest { peer, refused: None }, site.clone(), place));
     }
+}
+
+/// Turns a connection away that is one too many of its address. A bounded number is answered, each within a short time;
+/// what has no place among them is closed, and so is everything encrypted, as a handshake would cost more than serving
+/// it. A client of either kind comes back by itself.
+fn turn_away(stream: TcpStream, guest: Guest, site: &Rc<Site>) {
+    if site.tls.is_some() {
+        return;
+    }
+    let Some(turn) = site.hub.limiter.turn_away() else { return };
+    let Some(place) = site.hub.budget.place_now() else { return };
+    let place = Place { _budget: place, _address: Held::default() };
+    let site = site.clone();
+    tokio::task::spawn_local(async move {
+        // A client that has not asked by then is not told.
+        let _ = tokio::time::timeout(TURNED_AWAY, connection::serve(stream, guest, site, place)).await;
+        drop(turn);
+    });
 }
 
 fn prepare(stream: &TcpStream) -> io::Result<()> {

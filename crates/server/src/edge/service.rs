@@ -1,29 +1,32 @@
 //! One request, whatever its connection speaks: admitted, routed, answered.
 
 use std::convert::Infallible;
-use std::net::IpAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::response::IntoResponse;
+use headwater_access::Source;
 use headwater_hub::{Format, GapReason};
+use headwater_log::Selection;
 use http::response::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body::{Body, Frame};
 use hyper::body::Incoming;
 use tower_service::Service;
 
-use super::connection::Site;
+use super::connection::{Guest, Site};
 use crate::access::{Access, Visitor, source};
 use crate::api::headers;
 use crate::api::problem::Problem;
 use crate::api::subscribe::{Form, Subscribe};
+use crate::config::Settings;
 use crate::flow::deliver::long_poll;
 use crate::flow::deliver::pull::{Parcel, Pull};
 use crate::flow::deliver::start::{From, Start};
 use crate::flow::fanout::Opening;
+use crate::limit::{Held, PartyKey, Refused, whole_seconds};
 
 /// For how long a reader is sent away when there are too many, in milliseconds (EVR-12).
 const AWAY_MS: std::ops::RangeInclusive<u64> = 30_000..=90_000;
@@ -81,6 +84,13 @@ enum Away {
         /// When to come back.
         retry: Duration,
     },
+    /// The client has as much as it may have.
+    Limited {
+        /// Of what.
+        refused: Refused,
+        /// When to come back.
+        retry: Duration,
+    },
 }
 
 /// The body of an answer.
@@ -91,10 +101,10 @@ pub(super) enum ReplyBody {
     Stream(Pull),
 }
 
-/// Answers a request that came over a connection from `peer`.
-pub(super) async fn respond(site: &Rc<Site>, peer: IpAddr, request: Request<Incoming>) -> Reply {
+/// Answers a request of a guest.
+pub(super) async fn respond(site: &Rc<Site>, guest: Guest, request: Request<Incoming>) -> Reply {
     let (mut parts, body) = request.into_parts();
-    let source = source(&parts.headers, peer, &site.hub.settings().trusted_proxies);
+    let source = source(&parts.headers, guest.peer, &site.hub.settings().trusted_proxies);
     parts.extensions.insert(source);
     let access = site.hub.access();
     let visitor = access.admit(&parts, site.tls.is_some());
@@ -102,10 +112,11 @@ pub(super) async fn respond(site: &Rc<Site>, peer: IpAddr, request: Request<Inco
         Err(problem) => Reply::Whole(problem.clone().into_response()),
         Ok(_) if parts.method == Method::OPTIONS => Reply::Whole(preflight()),
         Ok(visitor) if parts.uri.path() == "/v1/events" && matches!(parts.method, Method::GET | Method::HEAD) => {
-            subscribe(site, &access, visitor, &parts)
+            subscribe(site, guest, &access, visitor, &parts)
                 .await
                 .unwrap_or_else(|problem| Reply::Whole(problem.into_response()))
         }
+        Ok(_) if let Some(refused) = guest.refused => Reply::Whole(site.limited(refused).into_response()),
         // Who asks for what everybody may see is nobody's business.
         Ok(_) if is_public(parts.uri.path()) => Reply::Whole(route(site, parts, body).await),
         Ok(_) => match access.caller(&parts) {
@@ -141,6 +152,7 @@ pub(super) fn refuse(site: &Site, problem: Problem) -> Response<axum::body::Body
 
 async fn subscribe(
     site: &Rc<Site>,
+    guest: Guest,
     access: &Access,
     visitor: &Visitor,
     parts: &http::request::Parts,
@@ -152,11 +164,23 @@ async fn subscribe(
     caller.check_select(&subscribe.selection)?;
     let grant = caller.grant().cloned();
     let head_only = parts.method == Method::HEAD;
-    let away = site.sends_away();
+    let settings = hub.settings();
+    check_topics(&subscribe.selection, settings.limits.topics)?;
+    let source = source(&parts.headers, guest.peer, &settings.trusted_proxies);
+    let party = hub.limiter.party(source, grant.as_deref(), &settings.limits);
+    let mut held = Held::default();
+    let away = match site.sends_away() {
+        None if !head_only => {
+            let counted = site.count(guest, source, party, &subscribe.selection, &settings);
+            counted.map(|counts| held = counts).err()
+        }
+        away => away,
+    };
     if let (Some(away), false) = (&away, subscribe.form == Form::Stream(Format::EventStream)) {
         return Err(match away {
             Away::Draining => Problem::draining(),
             Away::Crowded { retry } => Problem::crowded(retry.as_secs()),
+            Away::Limited { refused, .. } => site.limited(*refused),
         });
     }
     let head = site.shard.state.borrow().head;
@@ -168,7 +192,9 @@ async fn subscribe(
         (true, _) => Extent::Head,
         // Native EventSource stops for good on a 503, and comes back after a clean end. Its cursor stays where it is.
         (false, Some(Away::Draining)) => Extent::FirstBytes { retry: None },
-        (false, Some(Away::Crowded { retry })) => Extent::FirstBytes { retry: Some(retry) },
+        (false, Some(Away::Crowded { retry } | Away::Limited { retry, .. })) => {
+            Extent::FirstBytes { retry: Some(retry) }
+        }
         (false, None) => Extent::Session,
     };
     if matches!(subscribe.from, From::Cursor(_)) {
@@ -187,6 +213,8 @@ async fn subscribe(
                 log: start.log,
                 grant,
                 flow: subscribe.flow,
+                held,
+                party,
             };
             Ok(site.stream(opening, start.gap, extent))
         }
@@ -194,8 +222,17 @@ async fn subscribe(
         Form::Poll { wait, limit } => {
             let Start { cursor, gap, log, .. } = start;
             let (selection, format) = (subscribe.selection, Format::Ndjson);
-            let opening =
-                Opening { selection, format, cursor, first_bytes: Vec::new(), log, grant, flow: subscribe.flow };
+            let opening = Opening {
+                selection,
+                format,
+                cursor,
+                first_bytes: Vec::new(),
+                log,
+                grant,
+                flow: subscribe.flow,
+                held,
+                party,
+            };
             let pull = Pull::open(&site.shard, opening);
             let answer = long_poll::collect(pull, hub.wire, cursor, gap, wait, limit).await;
             let mut body = b"{\"events\":[".to_vec();
@@ -220,9 +257,38 @@ impl Site {
             return None;
         }
         self.counters.crowded_out.add(1);
-        // Long, or those who are sent away would be most of the load, and varied, or they would come back together.
-        let retry = Duration::from_millis(self.shard.state.borrow_mut().random.u64(AWAY_MS));
-        Some(Away::Crowded { retry })
+        Some(Away::Crowded { retry: self.away() })
+    }
+
+    /// When somebody who is sent away is to come back: late, or they would be most of the load, and not all at once.
+    fn away(&self) -> Duration {
+        Duration::from_millis(self.shard.state.borrow_mut().random.u64(AWAY_MS))
+    }
+
+    /// Counts a session, and where a proxy carries it, what would have been a connection of its client.
+    fn count(
+        &self,
+        guest: Guest,
+        source: Source,
+        party: Option<PartyKey>,
+        selection: &Selection,
+        settings: &Settings,
+    ) -> Result<Held, Away> {
+        let limiter = &self.hub.limiter;
+        let forwarded = source != Source::direct(guest.peer);
+        let counted = match guest.refused {
+            Some(refused) => Err(refused),
+            None if forwarded => limiter.connect(source, &settings.limits),
+            None => Ok(Held::default()),
+        };
+        let counted = counted.and_then(|held| Ok(held.and(limiter.open_session(party, selection, settings)?)));
+        counted.map_err(|refused| Away::Limited { refused, retry: self.away() })
+    }
+
+    /// The answer to whoever is over a limit. Where that depends on others, the time to wait is that of who is sent away.
+    fn limited(&self, refused: Refused) -> Problem {
+        let wait = refused.wait.unwrap_or_else(|| self.away());
+        Problem::limited(refused.limit.as_str(), whole_seconds(wait))
     }
 
     /// As much of a stream as `extent` says.
@@ -335,6 +401,20 @@ impl Body for ReplyBody {
         match self {
             Self::Whole(body) => body.size_hint(),
             Self::Stream(_) => http_body::SizeHint::default(),
+        }
+    }
+}
+
+/// Refuses a selection of more topics than configured.
+fn check_topics(selection: &Selection, most: usize) -> Result<(), Problem> {
+    let many = selection.topics().count() + selection.patterns().len();
+    match many > most {
+        false => Ok(()),
+        true => {
+            let detail = format!(
+                "The request names {many} topics, but one stream carries at most {most} here. Use patterns such as orders/*."
+            );
+            Err(Problem::malformed("topic", detail))
         }
     }
 }

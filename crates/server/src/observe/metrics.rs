@@ -11,6 +11,7 @@ use super::counters::{Counter, Counters};
 use super::stats::memory_bytes;
 use crate::flow::fanout::CloseCause;
 use crate::hub::Hub;
+use crate::limit::Limit;
 
 /// The metrics of this moment.
 pub(crate) fn render(hub: &std::sync::Arc<Hub>) -> String {
@@ -75,6 +76,17 @@ impl Collector for Snapshot {
         for (reason, read) in shed {
             let total: u64 = hub.counters.iter().map(|counters| read(counters).get()).sum();
             ConstCounter::new(total).encode(family.encode_family(&[("reason", reason)])?)?;
+        }
+        for (name, help, refused) in [
+            ("headwater_limit_allowed", "What passed a limit, by limit", false),
+            ("headwater_limit_refused", "What was over a limit, by limit; of replays, what had to wait", true),
+        ] {
+            let mut family = encoder.encode_descriptor(name, help, None, kind)?;
+            for limit in Limit::ALL {
+                let (passed, over) = hub.limiter.tally.of(limit);
+                let total = if refused { over } else { passed };
+                ConstCounter::new(total).encode(family.encode_family(&[("limit", limit.as_str())])?)?;
+            }
         }
         let usage = hub.engine.usage();
         let sessions_limit = hub.budget.sessions(&hub.settings().limits) as u64;

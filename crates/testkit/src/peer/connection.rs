@@ -15,6 +15,21 @@ pub struct Connection<S = TcpStream> {
 }
 
 impl Connection<TcpStream> {
+    /// Connects from another address of this machine, as somebody else.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn open_from(from: [u8; 4], address: SocketAddr) -> io::Result<Self> {
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)?;
+        socket.bind(&SocketAddr::from((from, 0)).into())?;
+        socket.connect_timeout(&address.into(), PATIENCE)?;
+        let stream = TcpStream::from(socket);
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(PATIENCE))?;
+        Ok(Self::over(stream))
+    }
+
     /// Connects.
     ///
     /// # Errors

@@ -110,3 +110,21 @@ pub(in crate::config) const CLASS_SLOW: Key = Key {
         })
     }),
 };
+
+pub(in crate::config) const CLASS_TOPIC_SESSIONS: Key = Key {
+    name: "class.topic_sessions",
+    flag: None,
+    takes: Takes::Number(Bounds { least: 1, most: 10_000_000, zero: NO_LIMIT }),
+    meaning: "Open streams and long polls that name one topic; patterns are not counted.",
+    restart: false,
+    show: Show::Readers(|policy| policy.sessions.to_string()),
+};
+
+pub(in crate::config) const CLASS_PUBLISH_RATE: Key = Key {
+    name: "class.publish_rate",
+    flag: None,
+    takes: Takes::Number(Bounds { least: 1, most: 1_000_000_000, zero: NO_LIMIT }),
+    meaning: "Events a second that are taken for one topic, whoever publishes them, and after silence twice as many at once.",
+    restart: false,
+    show: Show::Readers(|policy| policy.publish_rate.to_string()),
+};

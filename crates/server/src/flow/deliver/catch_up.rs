@@ -4,6 +4,7 @@
 //! shard have a read under way, the others wait in line, so a storm of resumes never delays live sessions
 //! by more than the encoding of one page.
 
+use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -58,6 +59,12 @@ struct Thin {
     settings: Arc<Settings>,
     /// A part of the first event has been sent.
     begun: bool,
+}
+
+impl PageRun {
+    fn bytes(&self) -> usize {
+        self.stretches.iter().map(|stretch| stretch.run.bytes.len()).sum()
+    }
 }
 
 /// What a read brought.
@@ -160,8 +167,14 @@ impl State {
         entry.session.place = Place::Log;
     }
 
-    /// Starts the read a session has asked for, or lines it up.
+    /// Starts the read a session has asked for, or lines it up. Who has read more than their share waits (T16).
     pub(crate) fn start_read(&mut self, ticket: Ticket) {
+        if let Some(party) = self.sessions.find(ticket).and_then(|entry| entry.party)
+            && let Err(wait) = self.hub.limiter.may_replay(party, &self.hub.settings().limits)
+        {
+            let at = self.now_ms() + wait.as_millis() as u64 + 1;
+            return self.waiting_replays.push(Reverse((at, ticket.slot, ticket.generation)));
+        }
         if self.reads >= Self::MOST_READS {
             return self.waiting_reads.push_back(ticket);
         }
@@ -182,6 +195,16 @@ impl State {
         });
     }
 
+    /// Lets those read on whose time has come.
+    pub(crate) fn resume_replays(&mut self, now: u64) {
+        while let Some(Reverse((at, slot, generation))) = self.waiting_replays.peek().copied()
+            && at <= now
+        {
+            self.waiting_replays.pop();
+            self.start_read(Ticket { slot, generation });
+        }
+    }
+
     /// A page has come.
     pub(crate) fn on_page(&mut self, ticket: Ticket, read: PageRead) {
         self.reads -= 1;
@@ -191,6 +214,9 @@ impl State {
             self.start_read(next);
         }
         let Some(entry) = self.sessions.find(ticket) else { return };
+        if let (Some(party), Ok(page)) = (entry.party, &read.page) {
+            self.hub.limiter.replayed(party, page.bytes(), &self.hub.settings().limits);
+        }
         let Some(log) = entry.log.as_mut() else { return };
         log.reader = Some(read.reader);
         log.wanted = false;

@@ -7,11 +7,12 @@ use std::task::Waker;
 use headwater_access::Grant;
 use headwater_hub::{Closing, Format, Pace, Place, Session, Ticket};
 use headwater_log::Selection;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::AbortHandle;
 
 use super::Flow;
+use crate::edge::budget::Place as ConnectionPlace;
 use crate::flow::deliver::LogRead;
+use crate::limit::{Held, PartyKey};
 
 /// How the bytes of a session leave.
 pub(crate) enum Driver {
@@ -35,7 +36,7 @@ pub(crate) struct Puller {
 /// A socket that has left hyper, with its place in the budget of connections.
 pub(crate) struct BareSocket {
     pub(crate) fd: OwnedFd,
-    pub(crate) _place: OwnedSemaphorePermit,
+    pub(crate) _place: ConnectionPlace,
 }
 
 impl Puller {
@@ -88,6 +89,10 @@ pub(crate) struct Opening {
     pub(crate) grant: Option<Arc<Grant>>,
     /// How its client wants to be served.
     pub(crate) flow: Flow,
+    /// What it counts as.
+    pub(crate) held: Held,
+    /// Who is charged for what it reads from the log; nobody where that is not limited.
+    pub(crate) party: Option<PartyKey>,
 }
 
 /// One session with what its driver needs.
@@ -127,6 +132,10 @@ pub(crate) struct Entry {
     pub(crate) closes_slow: bool,
     /// Present if it gets at most so many deliveries a second.
     pub(crate) pace: Option<Box<Pace>>,
+    /// What it counts as, until it ends.
+    pub(crate) _held: Held,
+    /// Who is charged for what it reads from the log; nobody where that is not limited.
+    pub(crate) party: Option<PartyKey>,
     /// When its next deadline comes. An entry of the wheel that comes before was overtaken by an earlier one.
     pub(crate) due_ms: u64,
 }

@@ -1,7 +1,8 @@
 //! A shard: one thread's sessions and what they share.
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
@@ -58,6 +59,8 @@ pub(crate) struct State {
     pub(super) paced: Paced,
     /// The time since the last pass.
     pub(super) rest: Rest,
+    /// Sessions that may read the log again at this time, in milliseconds.
+    pub(crate) waiting_replays: BinaryHeap<Reverse<(u64, u32, u32)>>,
     /// What is left of the pass under way.
     pub(crate) rounds: VecDeque<Round>,
     /// Sessions left in the middle of much data, so that others get their turn.
@@ -94,6 +97,7 @@ impl Shard {
             found: Found::default(),
             paced: Paced::new(),
             rest: Rest::new(Instant::now()),
+            waiting_replays: BinaryHeap::new(),
             rounds: VecDeque::new(),
             unfinished: VecDeque::new(),
             ahead: Vec::new(),
@@ -175,7 +179,7 @@ impl State {
     pub(crate) fn open(&mut self, opening: Opening, driver: Driver) -> Ticket {
         let now = self.now_ms();
         let settings = self.hub.settings();
-        let Opening { selection, format, cursor, first_bytes, log, grant, flow } = opening;
+        let Opening { selection, format, cursor, first_bytes, log, grant, flow, held, party } = opening;
         let over = settings.readers.over(&selection);
         let conflate = flow.conflation(over);
         let (group, member) = self.fanout.join(selection, format, conflate, self.sessions.next_ticket().slot);
@@ -206,6 +210,8 @@ impl State {
             thins_slow: over.thins_slow,
             closes_slow: over.closes_slow,
             pace: flow.pace(over, now * 1000),
+            _held: held,
+            party,
             due_ms: 0,
         };
         let oldest = if entry.max_age_ms > 0 { entry.max_age_ms } else { u64::MAX };

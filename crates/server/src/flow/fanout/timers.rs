@@ -47,6 +47,7 @@ impl State {
             self.on_deadline(ticket, now, &settings.limits);
         }
         self.drain_some();
+        self.resume_replays(now);
     }
 
     fn on_deadline(&mut self, ticket: Ticket, now: u64, limits: &Limits) {

@@ -28,10 +28,11 @@ pub(crate) async fn publish_batch(context: Context<'_>, parts: Parts, body: Body
         BodyKind::Whole => {}
     }
     let limits = context.hub.settings().limits.clone();
-    let text = body::whole(body, limits.body, limits.body_timeout).await?;
+    let text = body::whole(body, limits.body, &limits).await?;
     if !text.trim_start().starts_with('[') {
         let event = parse(context, &text).map_err(|refusal| refusal.problem("body"))?;
         let topic = event.topic.clone();
+        context.admit(std::slice::from_ref(&event))?;
         let receipts = append::submit(context.hub, vec![event]).wait().await?;
         let body = axum::Json(json!({ "id": context.id(receipts[0].seq) }));
         let mut response = (context.stored(&receipts), body).into_response();
@@ -50,6 +51,7 @@ pub(crate) async fn publish_batch(context: Context<'_>, parts: Parts, body: Body
         .enumerate()
         .map(|(index, item)| parse(context, item.get()).map_err(|refusal| refusal.problem(&format!("[{index}]"))))
         .collect::<Result<Vec<_>, _>>()?;
+    context.admit(&events)?;
     let receipts = append::submit(context.hub, events).wait().await?;
     let ids: Vec<String> = receipts.iter().map(|receipt| context.id(receipt.seq)).collect();
     Ok((context.stored(&receipts), axum::Json(json!({ "ids": ids }))).into_response())

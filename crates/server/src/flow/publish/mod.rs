@@ -11,13 +11,15 @@ pub(crate) use batch::publish_batch;
 pub(crate) use check::topic_of_path;
 pub(crate) use single::publish_topic;
 
-use headwater_log::Receipt;
+use headwater_log::{NewEvent, Receipt};
 use http::{HeaderMap, StatusCode, header};
 use tokio::sync::watch;
 
 use crate::access::Caller;
+use crate::api::problem::Problem;
 use crate::edge::connection::Phase;
 use crate::hub::Hub;
+use crate::limit::{PartyKey, whole_seconds};
 use crate::observe::Counters;
 
 /// What a publish handler works with.
@@ -29,6 +31,8 @@ pub(crate) struct Context<'a> {
     pub(crate) phase: &'a watch::Receiver<Phase>,
     /// Who publishes.
     pub(crate) caller: &'a Caller,
+    /// Who is charged for it; nobody where it is not limited.
+    pub(crate) party: Option<PartyKey>,
 }
 
 /// How a body is to be read.
@@ -43,6 +47,33 @@ enum BodyKind {
 }
 
 impl Context<'_> {
+    /// Lets events pass the limits on publishing, all or none.
+    ///
+    /// # Errors
+    /// 429 with the time to wait.
+    fn admit(&self, events: &[NewEvent]) -> Result<(), Problem> {
+        let passed = self.hub.limiter.publish(self.party, events, &self.hub.settings());
+        passed.map_err(|refused| {
+            let wait = whole_seconds(refused.wait.unwrap_or_default());
+            Problem::limited(refused.limit.as_str(), wait)
+        })
+    }
+
+    /// The same for a body that streams: waits until its events may pass, and so slows the publisher down.
+    ///
+    /// # Errors
+    /// 503 when the hub stops meanwhile.
+    async fn admit_in_time(&self, events: &[NewEvent]) -> Result<(), Problem> {
+        let mut phase = self.phase.clone();
+        while let Err(refused) = self.hub.limiter.publish(self.party, events, &self.hub.settings()) {
+            tokio::select! {
+                () = tokio::time::sleep(refused.wait.unwrap_or_default()) => {}
+                _ = phase.wait_for(|phase| *phase == Phase::Stopping) => return Err(Problem::draining()),
+            }
+        }
+        Ok(())
+    }
+
     /// Counts what was stored; the status of the answer.
     fn stored(&self, receipts: &[Receipt]) -> StatusCode {
         let duplicates = receipts.iter().filter(|receipt| receipt.duplicate).count();
@@ -61,8 +92,7 @@ impl Context<'_> {
 }
 
 /// Reads `Content-Type` and refuses `Content-Encoding` (T19).
-fn body_kind(headers: &HeaderMap) -> Result<BodyKind, crate::api::problem::Problem> {
-    use crate::api::problem::Problem;
+fn body_kind(headers: &HeaderMap) -> Result<BodyKind, Problem> {
     if headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
         let detail = "Compressed bodies are not taken. Send the body as it is.";
         return Err(

@@ -42,7 +42,7 @@ pub(crate) async fn publish_topic(
 async fn one(context: Context<'_>, envelope: Envelope, body: Body) -> Result<Response, Problem> {
     let settings = context.hub.settings();
     let limit = settings.classes.of(&envelope.topic).max_event;
-    let data = body::whole(body, limit, settings.limits.body_timeout).await?;
+    let data = body::whole(body, limit, &settings.limits).await?;
     let topic = envelope.topic.clone();
     let end = envelope.end.map(|reason| check::end_record(&topic, reason, envelope.idempotency_key.as_deref()));
     let mut events = Vec::with_capacity(2);
@@ -51,6 +51,7 @@ async fn one(context: Context<'_>, envelope: Envelope, body: Body) -> Result<Res
         events.push(envelope.event(data.into()));
     }
     events.extend(end);
+    context.admit(&events)?;
     let receipts = append::submit(context.hub, events).wait().await?;
     let status = context.stored(&receipts[..1]);
     let mut response = (status, axum::Json(json!({ "id": context.id(receipts[0].seq) }))).into_response();

@@ -160,6 +160,7 @@ impl<'a> Feed<'a> {
     /// Hands the complete events to the log. Waits only while too much is under way.
     async fn submit(&mut self) -> Result<(), Problem> {
         if !self.ready.is_empty() {
+            self.context.admit_in_time(&self.ready).await.map_err(|problem| self.with_stored(problem))?;
             self.pending.push_back(append::submit(self.context.hub, std::mem::take(&mut self.ready)));
         }
         while self.pending.len() > MOST_PENDING {
