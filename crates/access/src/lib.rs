@@ -4,7 +4,7 @@
 //! returns a [`Grant`]: the subject, when it ends, and the [`Rights`] of its `headwater` claim; or a [`Refusal`] with a
 //! word for machines and a sentence for people, neither of which tells anything about a key. [`TokenCache`] remembers
 //! grants so that a client that comes back costs no signature. [`Tickets`] are short credentials for clients that cannot
-//! send headers. [`SigningKey`] makes tokens, for the command line and for tests. [`Source`] says who is behind a connection,
+//! send headers. [`Revocations`] are the credentials that were taken back before their end. [`SigningKey`] makes tokens, for the command line and for tests. [`Source`] says who is behind a connection,
 //! given the [`Network`]s of trusted proxies.
 //!
 //! There is no I/O, no clock and no randomness inside: files are read by the caller, the time is an argument, random
@@ -26,6 +26,7 @@ mod issuer;
 mod key;
 mod network;
 mod refusal;
+mod revocation;
 mod rights;
 mod signing;
 mod ticket;
@@ -39,6 +40,7 @@ pub use issuer::{Issuer, Verifier};
 pub use key::{Key, KeyError, Weakness};
 pub use network::{Network, NetworkError};
 pub use refusal::Refusal;
+pub use revocation::{Revocation, RevocationError, Revocations, Target};
 pub use rights::{Rights, RightsError};
 pub use signing::SigningKey;
 pub use ticket::{TicketError, Tickets};

@@ -50,12 +50,36 @@ pub enum Refusal {
         "the claim \"headwater\" of the token is not {{\"subscribe\":[patterns],\"publish\":[patterns],\"admin\":bool}} with at most 100 patterns each"
     )]
     BadRights,
+    /// It was taken back.
+    #[error("the credential was revoked; get a new one")]
+    Revoked,
     /// No ticket of this text, or one whose time has passed.
     #[error("the ticket is unknown or its time has passed; get a new one")]
     UnknownTicket,
 }
 
 impl Refusal {
+    /// All of them.
+    pub const ALL: [Self; 17] = [
+        Self::Malformed,
+        Self::UnsupportedAlgorithm,
+        Self::WrongAlgorithm,
+        Self::CriticalExtension,
+        Self::WrongType,
+        Self::UnknownIssuer,
+        Self::UnknownKey,
+        Self::BadSignature,
+        Self::NoExpiry,
+        Self::Expired,
+        Self::NotYetValid,
+        Self::IssuedInFuture,
+        Self::WrongAudience,
+        Self::NoRights,
+        Self::BadRights,
+        Self::Revoked,
+        Self::UnknownTicket,
+    ];
+
     /// The word for machines.
     pub fn reason(self) -> &'static str {
         match self {
@@ -74,6 +98,7 @@ impl Refusal {
             Self::WrongAudience => "wrong-audience",
             Self::NoRights => "no-rights",
             Self::BadRights => "bad-rights",
+            Self::Revoked => "revoked",
             Self::UnknownTicket => "unknown-ticket",
         }
     }

@@ -125,11 +125,16 @@ impl FanOut {
 
     /// How many sessions read `topic`.
     pub fn readers(&self, topic: &Topic) -> usize {
+        self.groups_of(topic).map(|group| group.members.len()).sum()
+    }
+
+    /// The groups that read `topic`, each once.
+    pub fn groups_of(&self, topic: &Topic) -> impl Iterator<Item = &Group> + use<'_> {
         let mut ids: Vec<GroupId> = self.exact.get(topic).cloned().unwrap_or_default();
         self.patterns.visit(topic, &mut |id| ids.push(id));
         ids.sort_unstable_by_key(|id| id.0);
         ids.dedup();
-        ids.iter().filter_map(|id| self.group(*id)).map(|group| group.members.len()).sum()
+        ids.into_iter().filter_map(|id| self.group(id))
     }
 
     /// Number of groups.

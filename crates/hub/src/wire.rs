@@ -38,6 +38,10 @@ pub enum Closing {
     MaxAge,
     /// Its credential has ended.
     Expired,
+    /// Its credential was taken back.
+    Revoked,
+    /// An administrator ended it.
+    Admin,
     /// The reader is too far behind.
     Lagged,
 }
@@ -78,6 +82,8 @@ impl Closing {
             Self::Drain => "drain",
             Self::MaxAge => "max_age",
             Self::Expired => "expired",
+            Self::Revoked => "revoked",
+            Self::Admin => "admin",
             Self::Lagged => "lagged",
         }
     }

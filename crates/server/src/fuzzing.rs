@@ -17,7 +17,7 @@ use http_body_util::BodyExt;
 use tokio::sync::watch;
 use tower_service::Service;
 
-use crate::access::Caller;
+use crate::access::{Caller, Memory as Credentials};
 use crate::api::problem::Problem;
 use crate::api::router::{Api, routes};
 use crate::api::subscribe::{Form, Subscribe};
@@ -72,7 +72,7 @@ impl Site {
         let engine = Memory::new(MemoryOptions::default());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
         Self {
-            hub: Hub::new(engine, Settings { shards: 1, ..Settings::default() }),
+            hub: Hub::new(engine, Settings { shards: 1, ..Settings::default() }, Credentials::default()),
             runtime,
             phase: watch::Sender::new(Phase::Serving),
         }

@@ -45,7 +45,7 @@ pub(crate) struct Hub {
 
 impl Hub {
     /// Connects a log with `shards` shards: from here on what becomes durable reaches them.
-    pub(crate) fn new(engine: Arc<dyn Engine>, settings: Settings) -> Arc<Self> {
+    pub(crate) fn new(engine: Arc<dyn Engine>, settings: Settings, credentials: Memory) -> Arc<Self> {
         let bounds = engine.bounds();
         let wire = Wire::new(bounds.epoch);
         let tail = Arc::new(Tail::new(wire, bounds.head, settings.tail));
@@ -67,7 +67,7 @@ impl Hub {
             limiter: Limiter::new(),
             settings: RwLock::new(Arc::new(settings)),
             access: RwLock::new(Arc::new(Access::development())),
-            credentials: Memory::default(),
+            credentials,
             presence: Register::default(),
             draining: AtomicBool::new(false),
         })
@@ -122,13 +122,19 @@ impl Hub {
         self.counters.iter().map(|counters| counters.sessions()).sum()
     }
 
+    /// Asks one shard; nothing when there is none of this index.
+    pub(crate) async fn ask<T>(&self, shard: usize, question: impl FnOnce(oneshot::Sender<T>) -> Message) -> Option<T> {
+        let (reply, answer) = oneshot::channel();
+        self.shards.get(shard)?.send(question(reply));
+        answer.await.ok()
+    }
+
     /// How many sessions read each of these topics, over all shards.
     pub(crate) async fn readers(&self, topics: &[Topic]) -> Vec<usize> {
         let mut totals = vec![0; topics.len()];
-        for shard in &self.shards {
-            let (reply, answer) = oneshot::channel();
-            shard.send(Message::Readers(topics.to_vec(), reply));
-            for (total, readers) in totals.iter_mut().zip(answer.await.unwrap_or_default()) {
+        for shard in 0..self.shards.len() {
+            let answer = self.ask(shard, |reply| Message::Readers(topics.to_vec(), reply)).await;
+            for (total, readers) in totals.iter_mut().zip(answer.unwrap_or_default()) {
                 *total += readers;
             }
         }

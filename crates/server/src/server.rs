@@ -10,7 +10,7 @@ use headwater_log::{Embedded, EmbeddedOptions, Engine, Memory, MemoryOptions, Op
 use tokio::sync::watch;
 use tokio::task::LocalSet;
 
-use crate::access::Access;
+use crate::access::{Access, Memory as Credentials, Revoked};
 use crate::api::router::{self, Api};
 use crate::config::{Settings, Storage};
 use crate::edge::connection::{Phase, Site};
@@ -98,7 +98,13 @@ impl Server {
             error,
         })?;
         let address = listeners[0].local_addr()?;
-        let hub = Hub::new(open_log(&settings)?, settings);
+        let engine = open_log(&settings)?;
+        // After the log, which holds the lock of the folder.
+        let revoked = match &settings.storage {
+            Storage::Disk(folder) => Revoked::open(folder).map_err(StartError::Access)?,
+            Storage::Memory => Revoked::default(),
+        };
+        let hub = Hub::new(engine, settings, Credentials::with(revoked));
         hub.replace_access(access);
         let (phase, _) = watch::channel(Phase::Serving);
         let server =

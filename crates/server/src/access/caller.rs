@@ -104,9 +104,9 @@ impl Caller {
         }
     }
 
-    /// 401 for a credential that has ended while the request was under way.
-    pub(crate) fn expired() -> Problem {
-        refused(Refusal::Expired)
+    /// 401 for a credential that holds no longer while the request is under way.
+    pub(crate) fn refused(refusal: Refusal) -> Problem {
+        refused(refusal)
     }
 
     /// The answer to somebody without this right: 401 without a credential, else 403.
@@ -123,8 +123,12 @@ impl Caller {
                 let detail = format!(
                     "The credential does not give the right \"{right}\"{scope}. Patterns in its claim \"headwater\" have to cover all that is asked for."
                 );
-                let reason = format!("no-right-to-{right}");
-                Problem::new(StatusCode::FORBIDDEN, "forbidden", detail).with("reason", reason.into())
+                let reason = match right {
+                    "subscribe" => "no-right-to-subscribe",
+                    "publish" => "no-right-to-publish",
+                    _ => "no-right-to-admin",
+                };
+                Problem::new(StatusCode::FORBIDDEN, "forbidden", detail).because(reason)
             }
         };
         match field {

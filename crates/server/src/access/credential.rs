@@ -68,16 +68,14 @@ pub(super) fn unauthorized(reason: &'static str, detail: impl Into<String>) -> P
         "missing" => "Bearer realm=\"headwater\"",
         _ => "Bearer realm=\"headwater\", error=\"invalid_token\"",
     };
-    Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail).with("reason", reason.into()).challenge(challenge)
+    Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail).because(reason).challenge(challenge)
 }
 
 /// 403 for a cookie that a page of somebody else may have sent along.
 pub(super) fn foreign_cookie() -> Problem {
     let detail = "A cookie is taken from a page of the hub or of an origin in access.origins only. \
                   Send the token as Authorization: Bearer, or use a ticket.";
-    Problem::new(StatusCode::FORBIDDEN, "foreign-origin", detail)
-        .field("Cookie")
-        .with("reason", "foreign-cookie".into())
+    Problem::new(StatusCode::FORBIDDEN, "foreign-origin", detail).field("Cookie").because("foreign-cookie")
 }
 
 #[cfg(test)]

@@ -7,16 +7,18 @@
 mod caller;
 mod credential;
 mod guard;
+mod revoked;
 mod visitor;
 
 pub(crate) use caller::Caller;
 pub(crate) use guard::Guard;
+pub(crate) use revoked::Revoked;
 pub(crate) use visitor::{Page, Visitor, source};
 
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
-use headwater_access::Tickets;
+use headwater_access::{Refusal, Tickets};
 use http::request::Parts;
 
 use crate::api::problem::Problem;
@@ -32,6 +34,8 @@ pub(crate) struct Access {
 pub(crate) struct Memory {
     /// At most [`MOST_TICKETS`].
     pub(crate) tickets: Mutex<Tickets>,
+    /// What was taken back before its end.
+    pub(crate) revoked: Revoked,
 }
 
 /// Tickets that wait for their use or are in use, about 400 bytes each.
@@ -72,6 +76,10 @@ impl Access {
     /// # Errors
     /// 401 for a credential that does not hold, 403 for a cookie that a foreign page may have sent along.
     pub(crate) fn subscriber(&self, parts: &Parts, visitor: &Visitor, memory: &Memory) -> Result<Caller, Problem> {
+        memory.unless_revoked(self.found(parts, visitor, memory)?)
+    }
+
+    fn found(&self, parts: &Parts, visitor: &Visitor, memory: &Memory) -> Result<Caller, Problem> {
         let Some(guard) = &self.guard else { return Ok(Caller::everybody()) };
         let now = SystemTime::now();
         if let Some(token) = credential::bearer(&parts.headers)? {
@@ -94,16 +102,29 @@ impl Access {
     ///
     /// # Errors
     /// 401 for a token that does not hold.
-    pub(crate) fn caller(&self, parts: &Parts) -> Result<Caller, Problem> {
+    pub(crate) fn caller(&self, parts: &Parts, memory: &Memory) -> Result<Caller, Problem> {
         let Some(guard) = &self.guard else { return Ok(Caller::everybody()) };
         match credential::bearer(&parts.headers)? {
-            Some(token) => guard.verify(token, SystemTime::now()),
+            Some(token) => memory.unless_revoked(guard.verify(token, SystemTime::now())?),
             None => Ok(guard.anonymous()),
         }
     }
 }
 
 impl Memory {
+    /// No ticket, and these revocations.
+    pub(crate) fn with(revoked: Revoked) -> Self {
+        Self { tickets: Mutex::new(Tickets::new(MOST_TICKETS)), revoked }
+    }
+
+    /// Lets somebody pass whose credential was not revoked.
+    fn unless_revoked(&self, caller: Caller) -> Result<Caller, Problem> {
+        match caller.grant().is_some_and(|grant| self.revoked.covers(grant)) {
+            true => Err(credential::refused(Refusal::Revoked)),
+            false => Ok(caller),
+        }
+    }
+
     /// Forgets every ticket.
     pub(crate) fn forget(&self) {
         *self.tickets.lock().unwrap_or_else(PoisonError::into_inner) = Tickets::new(MOST_TICKETS);
@@ -112,6 +133,6 @@ impl Memory {
 
 impl Default for Memory {
     fn default() -> Self {
-        Self { tickets: Mutex::new(Tickets::new(MOST_TICKETS)) }
+        Self::with(Revoked::default())
     }
 }

@@ -112,7 +112,7 @@ const DEVELOPMENT_HOST: &str = "This hub is in development mode and answers to l
 const GUARDED_HOST: &str = "This hub does not answer to this name. Add it to access.hosts, or let the proxy send one of the names there as Host.";
 
 fn foreign_host(detail: &str) -> Problem {
-    Problem::new(StatusCode::FORBIDDEN, "foreign-host", detail).field("Host")
+    Problem::new(StatusCode::FORBIDDEN, "foreign-host", detail).field("Host").because("foreign-host")
 }
 
 fn foreign_page(field: &str, guard: Option<&Guard>) -> Problem {
@@ -122,7 +122,7 @@ fn foreign_page(field: &str, guard: Option<&Guard>) -> Problem {
         }
         Some(_) => "This hub does not serve web pages of this origin. Add it to access.origins.",
     };
-    Problem::new(StatusCode::FORBIDDEN, "foreign-origin", detail).field(field)
+    Problem::new(StatusCode::FORBIDDEN, "foreign-origin", detail).field(field).because("foreign-origin")
 }
 
 /// The host and port of a serialized origin.

@@ -6,9 +6,12 @@ pub(crate) mod query;
 pub(crate) mod router;
 pub(crate) mod subscribe;
 
+mod admin;
 mod health;
+mod json;
 mod openapi;
 mod page;
 mod presence;
+mod sessions;
 mod tickets;
 mod topics;

@@ -28,7 +28,7 @@ mod tests {
     use tower_service::Service;
 
     use super::*;
-    use crate::access::Caller;
+    use crate::access::{Caller, Memory as Credentials};
     use crate::api::router::{Api, routes};
     use crate::config::Settings;
     use crate::edge::connection::Phase;
@@ -40,7 +40,7 @@ mod tests {
 
     /// The paths of the router's source, as the document writes them.
     fn routed() -> BTreeSet<String> {
-        let source = include_str!("router.rs");
+        let source = concat!(include_str!("router.rs"), include_str!("admin/mod.rs"));
         let paths = source.split(".route(").skip(1).filter_map(|rest| rest.split('"').nth(1));
         // A topic may have slashes, and none at all is refused by the same handler.
         let paths = paths.filter(|path| *path != "/v1/topics/").map(|path| path.replace("{*", "{"));
@@ -50,7 +50,11 @@ mod tests {
     /// The methods a route has by its own word, if it does not have this one. A refusal is ready at once; handlers may
     /// wait for shards, which do not run here.
     async fn refused(method: &str, path: &str) -> Option<BTreeSet<String>> {
-        let hub = Hub::new(Memory::new(MemoryOptions::default()), Settings { shards: 1, ..Settings::default() });
+        let hub = Hub::new(
+            Memory::new(MemoryOptions::default()),
+            Settings { shards: 1, ..Settings::default() },
+            Credentials::default(),
+        );
         let counters = hub.counters[0].clone();
         let mut routes = routes(Api { hub, counters, phase: watch::channel(Phase::Serving).1 });
         // Names of parameters will do as their values.

@@ -13,6 +13,10 @@ pub(crate) struct Problem {
     rest: Box<Rest>,
 }
 
+/// Goes along with an answer that refuses somebody, to be counted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reason(pub(crate) &'static str);
+
 #[derive(Clone, Debug, Default)]
 struct Rest {
     /// Short name; the `type` is `urn:headwater:problem:<kind>`.
@@ -23,6 +27,8 @@ struct Rest {
     retry_after: Option<u64>,
     allow: Option<&'static str>,
     challenge: Option<&'static str>,
+    /// Why whoever asked is refused, for machines.
+    reason: Option<&'static str>,
     /// Further members.
     extra: Map<String, Value>,
 }
@@ -130,6 +136,12 @@ impl Problem {
         self
     }
 
+    /// Says why, for machines: every 401 and 403 does.
+    pub(crate) fn because(mut self, reason: &'static str) -> Self {
+        self.rest.reason = Some(reason);
+        self
+    }
+
     /// Adds a member.
     pub(crate) fn with(mut self, name: &str, value: Value) -> Self {
         self.rest.extra.insert(name.to_owned(), value);
@@ -145,6 +157,9 @@ impl Problem {
         document.insert("detail".into(), self.rest.detail.clone().into());
         if let Some(field) = &self.rest.field {
             document.insert("field".into(), field.clone().into());
+        }
+        if let Some(reason) = self.rest.reason {
+            document.insert("reason".into(), reason.into());
         }
         document.extend(self.rest.extra.clone());
         Value::Object(document).to_string()
@@ -162,6 +177,9 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = Response::new(self.body().into());
         *response.status_mut() = self.status;
+        if let Some(reason) = self.rest.reason {
+            response.extensions_mut().insert(Reason(reason));
+        }
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(allow) = self.rest.allow {

@@ -9,7 +9,7 @@ use http::Extensions;
 use tokio::sync::watch;
 
 use super::problem::Problem;
-use super::{health, openapi, page, tickets, topics};
+use super::{admin, health, openapi, page, sessions, tickets, topics};
 use crate::access::Caller;
 use crate::edge::connection::Phase;
 use crate::flow::publish::Context;
@@ -46,6 +46,8 @@ pub(crate) fn routes(api: Api) -> Router {
         .route("/openapi.json", get(openapi::document))
         .route("/v1/events", post(topics::batch).fallback(async || Problem::method("GET, HEAD, POST")))
         .route("/v1/tickets", post(tickets::create).fallback(async || Problem::method("POST")))
+        .route("/v1/sessions/{session}/credential", post(sessions::renew).fallback(async || Problem::method("POST")))
+        .merge(admin::routes())
         .route("/v1/topics", get(topics::list))
         .route("/v1/topics/", any(topics::topic))
         .route("/v1/topics/{*topic}", any(topics::topic))

@@ -3,16 +3,16 @@
 use std::sync::PoisonError;
 use std::time::{Duration, SystemTime};
 
-use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use headwater_access::{Grant, Rights, TicketError, Tickets};
+use headwater_access::{Grant, Refusal, Rights, TicketError, Tickets};
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::json;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::json;
 use super::problem::Problem;
 use super::router::Api;
 use crate::access::Caller;
@@ -28,12 +28,13 @@ struct Asked {
 
 /// Largest body: a hundred patterns and some room.
 const MOST_BODY: usize = 64 << 10;
+const SHAPE: &str = "{\"subscribe\":[patterns],\"ttl\":seconds}";
 
 /// Makes a ticket with the rights of the caller, or some of them.
 pub(super) async fn create(State(api): State<Api>, request: Request) -> Result<Response, Problem> {
     let caller = Caller::of(request.extensions());
     caller.check_holder()?;
-    let asked = read(&api, request.into_body()).await?;
+    let asked: Asked = json::read(&api, request.into_body(), MOST_BODY, SHAPE).await?;
     if asked.subscribe.is_empty() {
         return Err(Problem::malformed("subscribe", "Name at least one topic or pattern that the ticket opens."));
     }
@@ -55,24 +56,10 @@ pub(super) async fn create(State(api): State<Api>, request: Request) -> Result<R
         tickets.issue(&grant, rights, Duration::from_secs(asked.ttl), now, random).map_err(|error| match error {
             TicketError::Forbidden => caller.forbidden("subscribe", Some("subscribe")),
             TicketError::Full => unavailable("Too many tickets are in use. Try again in a moment.").retry_after(5),
-            TicketError::Expired => Caller::expired(),
+            TicketError::Expired => Caller::refused(Refusal::Expired),
         })?;
     let expires_at = OffsetDateTime::from(expires).format(&Rfc3339).unwrap_or_default();
     Ok((StatusCode::CREATED, axum::Json(json!({ "ticket": ticket, "expires_at": expires_at }))).into_response())
-}
-
-async fn read(api: &Api, body: Body) -> Result<Asked, Problem> {
-    let time = api.hub.settings().limits.body_timeout;
-    let bytes = match tokio::time::timeout(time, to_bytes(body, MOST_BODY)).await {
-        Ok(Ok(bytes)) => bytes,
-        Ok(Err(_)) => return Err(Problem::too_large("body", "The body", MOST_BODY)),
-        Err(_) => {
-            return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "body-timeout", "The body did not arrive in time."));
-        }
-    };
-    serde_json::from_slice(&bytes).map_err(|error| {
-        Problem::malformed("body", format!("The body is {{\"subscribe\":[patterns],\"ttl\":seconds}}: {error}."))
-    })
 }
 
 fn default_ttl() -> u64 {

@@ -79,7 +79,9 @@ async fn describe(api: &Api, topic: Topic) -> Result<Response, Problem> {
 async fn delete(api: &Api, topic: Topic) -> Result<Response, Problem> {
     if topic.is_reserved() {
         let detail = format!("The topic {topic} belongs to the hub and cannot be deleted.");
-        return Err(Problem::new(StatusCode::FORBIDDEN, "reserved-topic", detail).field("topic"));
+        return Err(Problem::new(StatusCode::FORBIDDEN, "reserved-topic", detail)
+            .field("topic")
+            .because("reserved-topic"));
     }
     let (done, outcome) = oneshot::channel();
     api.hub.engine.delete(

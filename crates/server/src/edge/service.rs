@@ -19,7 +19,7 @@ use tower_service::Service;
 use super::connection::{Guest, Site};
 use crate::access::{Access, Visitor, source};
 use crate::api::headers;
-use crate::api::problem::Problem;
+use crate::api::problem::{Problem, Reason};
 use crate::api::subscribe::{Form, Subscribe};
 use crate::config::Settings;
 use crate::flow::deliver::long_poll;
@@ -119,7 +119,7 @@ pub(super) async fn respond(site: &Rc<Site>, guest: Guest, request: Request<Inco
         Ok(_) if let Some(refused) = guest.refused => Reply::Whole(site.limited(refused).into_response()),
         // Who asks for what everybody may see is nobody's business.
         Ok(_) if is_public(parts.uri.path()) => Reply::Whole(route(site, parts, body).await),
-        Ok(_) => match access.caller(&parts) {
+        Ok(_) => match access.caller(&parts, &site.hub.credentials) {
             Err(problem) => Reply::Whole(problem.into_response()),
             Ok(caller) => {
                 parts.extensions.insert(caller);
@@ -320,7 +320,12 @@ impl Site {
     /// Completes the head of an answer and counts it.
     fn finish(&self, reply: &mut Reply, visitor: Option<&Visitor>) {
         let (status, map) = match reply {
-            Reply::Whole(response) => (response.status(), response.headers_mut()),
+            Reply::Whole(response) => {
+                if let Some(Reason(reason)) = response.extensions().get() {
+                    self.counters.refusals.count(reason);
+                }
+                (response.status(), response.headers_mut())
+            }
             Reply::Stream(stream) => (stream.parts.status, &mut stream.parts.headers),
         };
         self.complete(status, map, visitor);

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use headwater_hub::Run;
 
+use super::refusals::Refusals;
 use crate::flow::fanout::CloseCause;
 
 /// A number that only grows.
@@ -37,6 +38,8 @@ pub(crate) struct Counters {
     pub(crate) duplicates: Counter,
     /// Requests refused with a 4xx.
     pub(crate) refused: Counter,
+    /// Those of them that were refused for who sent them.
+    pub(crate) refusals: Refusals,
     /// Requests failed with a 5xx.
     pub(crate) failed: Counter,
     /// Pages read from the log for sessions behind the tail.

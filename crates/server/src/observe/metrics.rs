@@ -67,6 +67,19 @@ impl Collector for Snapshot {
             ConstCounter::new(total).encode(family.encode_family(&[("reason", cause.as_str())])?)?;
         }
         let mut family = encoder.encode_descriptor(
+            "headwater_access_refused",
+            "Requests answered with 401 or 403, by reason",
+            None,
+            kind,
+        )?;
+        let mut refused = std::collections::BTreeMap::<_, u64>::new();
+        for (reason, count) in hub.counters.iter().flat_map(|counters| counters.refusals.all()) {
+            *refused.entry(reason).or_default() += count;
+        }
+        for (reason, total) in refused {
+            ConstCounter::new(total).encode(family.encode_family(&[("reason", reason)])?)?;
+        }
+        let mut family = encoder.encode_descriptor(
             "headwater_sessions_shed",
             "Streams and long-polls sent away to come back later, by reason",
             None,

@@ -2,6 +2,7 @@
 
 mod counters;
 mod metrics;
+mod refusals;
 mod stats;
 
 pub(crate) use counters::Counters;

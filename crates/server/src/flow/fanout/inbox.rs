@@ -1,11 +1,14 @@
 //! The only way into a shard from another thread.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use headwater_access::{Grant, Target};
 use headwater_hub::Ticket;
 use headwater_log::Topic;
 use tokio::sync::{Notify, oneshot};
 
+use super::renewal::NotRenewed;
+use super::view::{Behind, Filter, Listed, SessionView};
 use crate::flow::deliver::PageRead;
 
 /// What other threads ask of a shard.
@@ -16,6 +19,18 @@ pub(crate) enum Message {
     Readers(Vec<Topic>, oneshot::Sender<Vec<usize>>),
     /// Which sessions read topics whose readers are told?
     Attendance,
+    /// Let a session go on with this credential.
+    Renew(Ticket, Arc<Grant>, oneshot::Sender<Result<(), NotRenewed>>),
+    /// End the sessions whose credentials are among these.
+    Revoke(Target),
+    /// End this session; whether it was there.
+    End(Ticket, oneshot::Sender<bool>),
+    /// What is this session doing?
+    View(Ticket, oneshot::Sender<Option<SessionView>>),
+    /// Which sessions are there from this slot on, at most so many?
+    List(Filter, u32, usize, oneshot::Sender<Listed>),
+    /// Which sessions read this topic, and which of them, at most so many to name, have not got as far as this?
+    Behind(Topic, u64, usize, oneshot::Sender<Behind>),
     /// End the sessions, this many a second; later calls replace the rate.
     Drain(f64),
 }

@@ -5,12 +5,16 @@ mod inbox;
 mod name;
 mod pacing;
 mod pass;
+mod renewal;
 mod sessions;
 mod shard;
 mod timers;
+mod view;
 
 pub(crate) use inbox::{Message, ShardHandle};
 pub(crate) use name::SessionName;
 pub(crate) use pacing::Flow;
+pub(crate) use renewal::NotRenewed;
 pub(crate) use sessions::{BareSocket, CloseCause, Driver, Entry, Opening, Puller};
 pub(crate) use shard::{Shard, State};
+pub(crate) use view::{Filter, SessionView};

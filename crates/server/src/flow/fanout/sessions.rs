@@ -65,6 +65,10 @@ pub(crate) enum CloseCause {
     MaxAge,
     /// Its credential has ended.
     Expired,
+    /// Its credential was taken back.
+    Revoked,
+    /// An administrator ended it.
+    Admin,
     /// It took no byte for too long.
     Stalled,
     /// What it had begun to receive is gone.
@@ -231,6 +235,11 @@ impl SessionTable {
         slot.entry.as_mut()
     }
 
+    /// One more than the highest slot there may be a session in.
+    pub(crate) fn slot_count(&self) -> u32 {
+        self.slots.len() as u32
+    }
+
     /// The slots in use.
     pub(crate) fn slots(&self) -> impl Iterator<Item = u32> {
         self.slots.iter().enumerate().filter(|(_, slot)| slot.entry.is_some()).map(|(slot, _)| slot as u32)
@@ -239,8 +248,18 @@ impl SessionTable {
 
 impl CloseCause {
     /// All causes, in the order of their counters.
-    pub(crate) const ALL: [Self; 8] =
-        [Self::Client, Self::Ended, Self::Drain, Self::MaxAge, Self::Expired, Self::Stalled, Self::Lagged, Self::Error];
+    pub(crate) const ALL: [Self; 10] = [
+        Self::Client,
+        Self::Ended,
+        Self::Drain,
+        Self::MaxAge,
+        Self::Expired,
+        Self::Revoked,
+        Self::Admin,
+        Self::Stalled,
+        Self::Lagged,
+        Self::Error,
+    ];
 
     /// The word in metrics and logs.
     pub(crate) fn as_str(self) -> &'static str {
@@ -250,6 +269,8 @@ impl CloseCause {
             Self::Drain => "drain",
             Self::MaxAge => "max_age",
             Self::Expired => "expired",
+            Self::Revoked => "revoked",
+            Self::Admin => "admin",
             Self::Stalled => "stalled",
             Self::Lagged => "lagged",
             Self::Error => "error",
@@ -263,6 +284,8 @@ impl From<Closing> for CloseCause {
             Closing::Drain => Self::Drain,
             Closing::MaxAge => Self::MaxAge,
             Closing::Expired => Self::Expired,
+            Closing::Revoked => Self::Revoked,
+            Closing::Admin => Self::Admin,
             Closing::Lagged => Self::Lagged,
         }
     }

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use headwater_hub::{FanOut, Group, Place, Session, Ticket, Wheel};
+use headwater_hub::{Closing, FanOut, Group, Place, Session, Ticket, Wheel};
 use rustix::event::epoll;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -216,6 +216,10 @@ impl State {
         };
         let oldest = if entry.max_age_ms > 0 { entry.max_age_ms } else { u64::MAX };
         entry.due_ms = now.saturating_add(oldest.min(u64::from(entry.heartbeat_ms))).min(entry.expiry_due_ms(now));
+        // It may have been revoked since the request was let in.
+        if entry.grant.as_ref().is_some_and(|grant| self.hub.credentials.revoked.covers(grant)) {
+            entry.closing = Some(Closing::Revoked);
+        }
         let due = entry.due_ms;
         let ticket = self.sessions.insert(entry);
         self.wheel.schedule(due, ticket);
@@ -262,7 +266,9 @@ impl State {
             }
             Driver::Pull(mut puller) => {
                 puller.wake();
-                puller.task.filter(|_| cause == CloseCause::Stalled).iter().for_each(AbortHandle::abort);
+                // Neither hears anything one that takes nothing, so that only its end can tell it.
+                let deaf = cause == CloseCause::Stalled || (cause == CloseCause::Revoked && entry.blocked_ms.is_some());
+                puller.task.filter(|_| deaf).iter().for_each(AbortHandle::abort);
             }
         }
     }
@@ -282,6 +288,26 @@ impl State {
                 let _ = reply.send(topics.iter().map(|topic| self.fanout.readers(topic)).collect());
             }
             Message::Attendance => self.report_attendance(),
+            Message::Renew(ticket, grant, reply) => {
+                let _ = reply.send(self.renew(ticket, grant));
+            }
+            Message::Revoke(target) => self.revoke(&target),
+            Message::End(ticket, reply) => {
+                let there = self.sessions.find(ticket).is_some();
+                if there {
+                    self.ask_to_end(ticket.slot, Closing::Admin);
+                }
+                let _ = reply.send(there);
+            }
+            Message::View(ticket, reply) => {
+                let _ = reply.send(self.view(ticket));
+            }
+            Message::List(filter, from, most, reply) => {
+                let _ = reply.send(self.list(&filter, from, most));
+            }
+            Message::Behind(topic, seq, most, reply) => {
+                let _ = reply.send(self.behind(&topic, seq, most));
+            }
             Message::Drain(rate) => self.drain = Some((rate, 1.0)),
         }
     }

@@ -10,6 +10,8 @@ use crate::config::Limits;
 
 /// How long before its end a client is told of it.
 const WARNING_MS: u64 = 60_000;
+/// How long one whose credential was taken back may take for what is on its way to it.
+pub(super) const CUT_MS: u64 = 1000;
 
 impl Entry {
     /// When something has to be done about the end of its credential. The wall clock may jump, so it is asked again at
@@ -57,6 +59,10 @@ impl State {
         let Some(entry) = self.sessions.find(ticket).filter(|entry| now >= entry.due_ms) else { return };
         if entry.blocked_ms.is_some_and(|since| now >= since + stall_ms) {
             return self.close(ticket.slot, CloseCause::Stalled);
+        }
+        // Nor is one waited for that takes nothing and may have nothing.
+        if entry.closing == Some(Closing::Revoked) && entry.blocked_ms.is_some_and(|since| now >= since + CUT_MS) {
+            return self.close(ticket.slot, CloseCause::Revoked);
         }
         if entry.max_age_ms > 0 && now >= entry.opened_ms + entry.max_age_ms && entry.closing.is_none() {
             entry.closing = Some(Closing::MaxAge);

@@ -23,7 +23,7 @@ pub(super) fn publishable(topic: Topic) -> Result<Topic, Problem> {
         false => Ok(topic),
         true => {
             let detail = format!("The topic {topic} belongs to the hub. Topics of publishers do not begin with '$'.");
-            Err(Problem::new(StatusCode::FORBIDDEN, "reserved-topic", detail).field("topic"))
+            Err(Problem::new(StatusCode::FORBIDDEN, "reserved-topic", detail).field("topic").because("reserved-topic"))
         }
     }
 }
