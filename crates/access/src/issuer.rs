@@ -43,19 +43,27 @@ impl Verifier {
     /// # Errors
     /// [`Refusal`]: the first of form, algorithm, issuer, key, signature, times, audience and rights that is wrong.
     pub fn verify(&self, token: &str, now: SystemTime) -> Result<Grant, Refusal> {
+        self.examine(token, now).map(|(grant, _)| grant)
+    }
+
+    /// The same, and which key signed it.
+    ///
+    /// # Errors
+    /// As those of [`Verifier::verify`].
+    pub fn examine(&self, token: &str, now: SystemTime) -> Result<(Grant, &Key), Refusal> {
         let parts = Parts::read(token)?;
         let algorithm = Algorithm::from_name(&parts.header.alg).ok_or(Refusal::UnsupportedAlgorithm)?;
         if !parts.header.typ.as_deref().is_none_or(is_token_type) {
             return Err(Refusal::WrongType);
         }
         let claims = Claims::read(&parts.payload)?;
-        let issuer = self.signer(&parts, claims.iss.as_deref(), algorithm)?;
+        let (issuer, key) = self.signer(&parts, claims.iss.as_deref(), algorithm)?;
         let now_s = now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        claims.judge(issuer.audience.as_deref(), now_s, self.leeway.as_secs())
+        Ok((claims.judge(issuer.audience.as_deref(), now_s, self.leeway.as_secs())?, key))
     }
 
-    /// The issuer one of whose keys signed it.
-    fn signer(&self, parts: &Parts<'_>, name: Option<&str>, algorithm: Algorithm) -> Result<&Issuer, Refusal> {
+    /// The issuer one of whose keys signed it, and the key.
+    fn signer(&self, parts: &Parts<'_>, name: Option<&str>, algorithm: Algorithm) -> Result<(&Issuer, &Key), Refusal> {
         // How far the best candidate came.
         let mut refusal = Refusal::UnknownIssuer;
         let named = |issuer: &&Issuer| issuer.name.is_none() || issuer.name.as_deref() == name;
@@ -72,7 +80,7 @@ impl Verifier {
                     continue;
                 }
                 if key.verifies(parts.message, parts.signature) {
-                    return Ok(issuer);
+                    return Ok((issuer, key));
                 }
                 refusal = Refusal::BadSignature;
             }

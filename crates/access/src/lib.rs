@@ -41,7 +41,7 @@ pub use key::{Key, KeyError, Weakness};
 pub use network::{Network, NetworkError};
 pub use refusal::Refusal;
 pub use revocation::{Revocation, RevocationError, Revocations, Target};
-pub use rights::{Rights, RightsError};
+pub use rights::{Rights, RightsError, Rule};
 pub use signing::SigningKey;
 pub use ticket::{TicketError, Tickets};
 pub use token::{Inspected, MAX_TOKEN, inspect};

@@ -23,6 +23,15 @@ pub enum RightsError {
     Pattern(#[from] InvalidTopic),
 }
 
+/// What gives a right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule<'r> {
+    /// This pattern was granted.
+    Pattern(&'r Pattern),
+    /// The administrator's right.
+    Admin,
+}
+
 impl Rights {
     /// Most patterns of one kind.
     pub const MOST_PATTERNS: usize = 100;
@@ -55,9 +64,14 @@ impl Rights {
     /// Whether every topic this pattern can match may be read. The hub's own topics need the administrator's right and
     /// nothing else.
     pub fn may_subscribe(&self, wanted: &Pattern) -> bool {
+        self.rule_to_subscribe(wanted).is_some()
+    }
+
+    /// What allows to read every topic this pattern can match.
+    pub fn rule_to_subscribe(&self, wanted: &Pattern) -> Option<Rule<'_>> {
         match wanted.as_str().starts_with('$') {
-            true => self.admin,
-            false => self.subscribe.iter().any(|granted| granted.covers(wanted)),
+            true => self.admin.then_some(Rule::Admin),
+            false => self.subscribe.iter().find(|granted| granted.covers(wanted)).map(Rule::Pattern),
         }
     }
 
@@ -77,7 +91,13 @@ impl Rights {
 
     /// Whether a topic may be published to. Nobody publishes to the hub's own.
     pub fn may_publish(&self, topic: &Topic) -> bool {
-        !topic.is_reserved() && self.publish.iter().any(|granted| granted.matches(topic))
+        self.rule_to_publish(topic).is_some()
+    }
+
+    /// What allows to publish to a topic.
+    pub fn rule_to_publish(&self, topic: &Topic) -> Option<Rule<'_>> {
+        let mut granted = self.publish.iter().filter(|granted| granted.matches(topic));
+        if topic.is_reserved() { None } else { granted.next().map(Rule::Pattern) }
     }
 
     /// Whether the hub may be administered: topics listed and deleted, figures read.

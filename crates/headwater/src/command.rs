@@ -7,6 +7,7 @@ use clap::{Arg, ArgMatches, Args, FromArgMatches, Parser, Subcommand};
 use headwater_server::config::{Key, Sources, Takes, keys};
 
 use crate::bench::{self, BenchCommand};
+use crate::explain::Explain;
 use crate::token::TokenCommand;
 
 /// A hub for Server-Sent Events with a durable log.
@@ -32,6 +33,8 @@ pub(crate) enum Command {
     /// Make tokens for access control, or look into one
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Say what a hub would decide about somebody, and by which rule
+    Explain(Box<Explain>),
     /// Measure a hub under load, and check that every reader gets every event
     #[command(subcommand, after_help = bench::EXAMPLES)]
     Bench(Box<BenchCommand>),

@@ -6,6 +6,7 @@
 
 mod bench;
 mod command;
+mod explain;
 mod greeting;
 mod log;
 mod logging;
@@ -78,6 +79,7 @@ fn run(command: Command) -> Result<(), Failure> {
             Ok(())
         }
         Command::Token(command) => token::run(command),
+        Command::Explain(command) => explain::run(&command),
         Command::Bench(command) => bench::run(*command),
         Command::Config(ConfigCommand::Print(options)) => {
             let resolved = config::resolve(&options.sources()).map_err(Failure::Config)?;

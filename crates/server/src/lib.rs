@@ -25,4 +25,5 @@ mod outgoing;
 mod presence;
 mod server;
 
+pub use access::{Credential, Explanation, Question, Step, explain_offline};
 pub use server::{ReloadError, Server, StartError};

@@ -53,6 +53,24 @@ impl Caller {
         }
     }
 
+    /// What they may do; nothing where everybody may do everything.
+    pub(super) fn rights(&self) -> Option<&Rights> {
+        match &self.0 {
+            Who::Everybody => None,
+            Who::Anonymous(rights) => Some(rights),
+            Who::Holder(grant) => Some(&grant.rights),
+        }
+    }
+
+    /// Where their rights come from, for people.
+    pub(super) fn source(&self) -> &'static str {
+        match &self.0 {
+            Who::Everybody => "development mode",
+            Who::Anonymous(_) => "access.anonymous",
+            Who::Holder(_) => "the credential",
+        }
+    }
+
     /// Refuses a selection of which they may not read everything.
     ///
     /// # Errors
@@ -143,11 +161,6 @@ impl Caller {
         field: Option<&'static str>,
         allows: impl Fn(&Rights) -> bool,
     ) -> Result<(), Problem> {
-        let allowed = match &self.0 {
-            Who::Everybody => true,
-            Who::Anonymous(rights) => allows(rights),
-            Who::Holder(grant) => allows(&grant.rights),
-        };
-        allowed.then_some(()).ok_or_else(|| self.forbidden(right, field))
+        self.rights().is_none_or(allows).then_some(()).ok_or_else(|| self.forbidden(right, field))
     }
 }

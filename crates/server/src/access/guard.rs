@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use headwater_access::{Rights, TokenCache, Verifier};
+use headwater_access::{Grant, Refusal, Rights, TokenCache, Verifier};
 use http::HeaderValue;
 use http::uri::Authority;
 
@@ -76,6 +76,14 @@ impl Guard {
             Ok(grant)
         });
         verified.map(Caller::holder).map_err(credential::refused)
+    }
+
+    /// What a token gives, and the id of the key that signed it.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub(super) fn examine(&self, token: &str, now: SystemTime) -> Result<(Grant, &str), Refusal> {
+        self.verifier.examine(token, now).map(|(grant, key)| (grant, key.id()))
     }
 
     /// Somebody without a credential.

@@ -6,11 +6,14 @@
 
 mod caller;
 mod credential;
+mod explain;
 mod guard;
 mod revoked;
 mod visitor;
 
 pub(crate) use caller::Caller;
+pub(crate) use explain::explain;
+pub use explain::{Credential, Explanation, Question, Step, explain_offline};
 pub(crate) use guard::Guard;
 pub(crate) use revoked::Revoked;
 pub(crate) use visitor::{Page, Visitor, source};

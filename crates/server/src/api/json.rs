@@ -1,4 +1,4 @@
-//! Request bodies that are one JSON value.
+//! Request bodies that are one JSON object.
 
 use axum::body::{Body, to_bytes};
 use http::StatusCode;
@@ -17,8 +17,12 @@ pub(super) async fn read<T: DeserializeOwned>(api: &Api, body: Body, most: usize
             return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "body-timeout", "The body did not arrive in time."));
         }
     };
-    serde_json::from_slice(&bytes)
-        .map_err(|error| Problem::malformed("body", format!("The body is {shape}: {}.", Told(&error))))
+    let malformed = |what: &dyn std::fmt::Display| Problem::malformed("body", format!("The body is {shape}: {what}."));
+    // A list could stand for the members of an object in their order.
+    if bytes.trim_ascii_start().first() == Some(&b'[') {
+        return Err(malformed(&"it is a list"));
+    }
+    serde_json::from_slice(&bytes).map_err(|error| malformed(&Told(&error)))
 }
 
 /// What is wrong and where. The error itself may repeat what was sent, which can be a secret.

@@ -142,6 +142,16 @@ impl Problem {
         self
     }
 
+    /// Why whoever asked is refused, for machines.
+    pub(crate) fn reason(&self) -> Option<&'static str> {
+        self.rest.reason
+    }
+
+    /// What is wrong, and what to do about it.
+    pub(crate) fn detail(&self) -> &str {
+        &self.rest.detail
+    }
+
     /// Adds a member.
     pub(crate) fn with(mut self, name: &str, value: Value) -> Self {
         self.rest.extra.insert(name.to_owned(), value);

@@ -1,6 +1,7 @@
 //! `/v1/admin/…`: what operators ask of a running hub. All of it needs the administrator's right.
 
 mod events;
+mod explain;
 mod revocations;
 mod sessions;
 
@@ -8,7 +9,7 @@ use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get};
+use axum::routing::{delete, get, post};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -25,6 +26,7 @@ pub(super) fn routes() -> Router<Api> {
             "/v1/admin/sessions/{session}",
             get(sessions::describe).delete(sessions::end).fallback(async || Problem::method("GET, HEAD, DELETE")),
         )
+        .route("/v1/admin/explain", post(explain::create).fallback(async || Problem::method("POST")))
         .route("/v1/admin/events/{id}", get(events::describe).fallback(async || Problem::method("GET, HEAD")))
         .route(
             "/v1/admin/revocations",

@@ -18,7 +18,7 @@ pub(crate) fn topic_of_path(rest: &str) -> Result<Topic, Problem> {
 }
 
 /// A topic that may be published to.
-pub(super) fn publishable(topic: Topic) -> Result<Topic, Problem> {
+pub(crate) fn publishable(topic: Topic) -> Result<Topic, Problem> {
     match topic.is_reserved() {
         false => Ok(topic),
         true => {

@@ -8,7 +8,7 @@ mod single;
 mod stream;
 
 pub(crate) use batch::publish_batch;
-pub(crate) use check::topic_of_path;
+pub(crate) use check::{publishable, topic_of_path};
 pub(crate) use single::publish_topic;
 
 use headwater_log::{NewEvent, Receipt};
