@@ -17,7 +17,7 @@ mod table;
 use std::error::Error;
 use std::path::PathBuf;
 
-use measure::{Shape, measure};
+use measure::{Pace, Shape, measure};
 use peers::{PEERS, Peer};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -40,14 +40,16 @@ fn main() -> Result<(), Box<dyn Error>> {
         .filter(|peer| chosen.as_ref().is_none_or(|names| names.split(',').any(|name| name == peer.name)))
         .collect();
     let readers = std::env::var("BENCH_READERS").unwrap_or_else(|_| "1000,10000".to_owned());
-    for readers in readers.split(',').map(str::parse::<u64>) {
-        let readers = readers?;
-        // As many deliveries a second whatever the number of readers.
-        let shape = Shape { readers, rate: 50_000.0 / readers as f64, seconds: number("BENCH_SECONDS", 5) };
+    let readers = readers.split(',').map(str::parse::<u64>).collect::<Result<Vec<_>, _>>()?;
+    // As many deliveries a second whatever the number of readers.
+    let paced = readers.iter().map(|readers| (*readers, Pace::Rate(50_000.0 / *readers as f64)));
+    let closed = [1, 16].map(|publishers| (1000, Pace::Closed(publishers)));
+    for (readers, pace) in paced.chain(closed) {
+        let shape = Shape { readers, pace, seconds: number("BENCH_SECONDS", 5) };
         let mut found: Vec<Vec<measure::Found>> = peers.iter().map(|_| Vec::new()).collect();
         for run in 1..=runs {
             for (peer, found) in peers.iter().zip(&mut found) {
-                eprintln!("{readers} readers, run {run} of {runs}: {}", peer.name);
+                eprintln!("{shape}, run {run} of {runs}: {}", peer.name);
                 found.push(measure(peer, &hub, &shape));
             }
         }

@@ -1,6 +1,7 @@
 //! One measurement of one peer, which is started for it and stopped afterwards.
 
 use std::error::Error;
+use std::fmt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -11,9 +12,30 @@ use crate::peers::Peer;
 /// What is done to every peer.
 pub(crate) struct Shape {
     pub(crate) readers: u64,
-    /// Events a second.
-    pub(crate) rate: f64,
+    pub(crate) pace: Pace,
     pub(crate) seconds: u64,
+}
+
+/// How events come.
+#[derive(Clone, Copy)]
+pub(crate) enum Pace {
+    /// So many a second.
+    Rate(f64),
+    /// So many publishers, each with its next event when the one before is answered.
+    Closed(u64),
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { readers, pace, seconds } = self;
+        write!(f, "{readers} readers, 1 topic, ")?;
+        match pace {
+            Pace::Rate(rate) => write!(f, "{rate} events/s")?,
+            Pace::Closed(1) => f.write_str("1 publisher in a closed loop")?,
+            Pace::Closed(publishers) => write!(f, "{publishers} publishers in closed loops")?,
+        }
+        write!(f, ", {PAYLOAD} bytes, {seconds} s")
+    }
 }
 
 /// Figures by key, or why there are none.
@@ -33,7 +55,13 @@ fn run(peer: &Peer, hub: &Path, shape: &Shape) -> Result<Value, Box<dyn Error>> 
     let pid = running.programs.first().ok_or("nothing was started")?.id().to_string();
     let output = Command::new(hub)
         .args(["bench", "fanout", "--json", "--topics", "1", "--pid", &pid])
-        .args(["--readers", &shape.readers.to_string(), "--rate", &shape.rate.to_string()])
+        .args(["--readers", &shape.readers.to_string()])
+        .args(match shape.pace {
+            Pace::Rate(rate) => vec!["--rate".to_owned(), rate.to_string()],
+            Pace::Closed(publishers) => {
+                vec!["--closed".to_owned(), "--publishers".to_owned(), publishers.to_string()]
+            }
+        })
         .args(["--size", &PAYLOAD.to_string(), "--seconds", &shape.seconds.to_string(), "--warm-up", "2"])
         .args(&running.flags)
         .stdin(Stdio::null())

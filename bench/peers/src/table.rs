@@ -2,24 +2,20 @@
 
 use std::fmt::Write as _;
 
-use crate::measure::{Found, PAYLOAD, Shape};
+use crate::measure::{Found, Shape};
 use crate::peers::Peer;
 
 /// One row per peer: medians, and ratios to the first one. Peers that could not be measured are named below.
 pub(crate) fn table(peers: &[&Peer], found: &[Vec<Found>], shape: &Shape) -> String {
     let mut out = String::new();
-    let Shape { readers, rate, seconds } = shape;
     let runs = found.first().map_or(0, Vec::len);
     // Writing to a string does not fail.
+    let _ = writeln!(out, "\n{shape}; medians of {runs} runs; × is the ratio to the first row\n");
     let _ = writeln!(
         out,
-        "\n{readers} readers, 1 topic, {rate} events/s, {PAYLOAD} bytes, {seconds} s; medians of {runs} runs; × is the ratio to the first row\n"
+        "| hub | CPU per delivery | × | deliveries/s | latency p50 | p99 | last reader p50 | × | memory per session | faults |"
     );
-    let _ = writeln!(
-        out,
-        "| hub | CPU per delivery | × | latency p50 | p99 | last reader p50 | × | memory per session | faults |"
-    );
-    let _ = writeln!(out, "|---|---|---|---|---|---|---|---|---|");
+    let _ = writeln!(out, "|---|---|---|---|---|---|---|---|---|---|");
     let limit = found.first();
     let mut missing = String::new();
     for (peer, runs) in peers.iter().zip(found) {
@@ -35,10 +31,11 @@ pub(crate) fn table(peers: &[&Peer], found: &[Vec<Found>], shape: &Shape) -> Str
         };
         let time = |key: &str| median(key).map_or("–".to_owned(), |micros| format!("{:.1} ms", micros / 1e3));
         let times = |key: &str| ratio(key).map_or("–".to_owned(), |ratio| format!("{ratio:.2}"));
+        let rate = median("deliveries_per_second").map_or("–".to_owned(), |rate| format!("{:.0} k", rate / 1e3));
         let memory = median("resident_bytes_per_session").map_or("–".to_owned(), |bytes| format!("{bytes:.0} B"));
         let _ = writeln!(
             out,
-            "| {} ({}) | {cpu:.1} µs | {} | {} | {} | {} | {} | {memory} | {} |",
+            "| {} ({}) | {cpu:.2} µs | {} | {rate} | {} | {} | {} | {} | {memory} | {} |",
             peer.name,
             peer.note,
             times("server_cpu_us_per_delivery"),
