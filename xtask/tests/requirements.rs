@@ -1,13 +1,13 @@
 //! Every requirement is named by a test, or its page says why not.
 
+mod tree;
+
 use std::fs;
-use std::path::{Path, PathBuf};
 
 #[test]
 fn every_requirement_is_named_by_a_test_or_excused_with_a_reason() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let page = fs::read_to_string(root.join("docs/src/internals/requirements.md")).unwrap();
-    let sources = sources(&root);
+    let page = fs::read_to_string(tree::root().join("docs/src/internals/requirements.md")).unwrap();
+    let sources = tree::sources();
     let mut wrong = Vec::new();
     for (id, excuse) in requirements(&page) {
         match (named(&id, &sources), excuse.is_empty()) {
@@ -55,22 +55,4 @@ fn requirements(page: &str) -> Vec<(String, String)> {
 /// As `EVR-05` in a comment, or as `evr_05` in a name.
 fn named(id: &str, sources: &str) -> bool {
     sources.contains(id) || sources.contains(&id.to_lowercase().replace('-', "_"))
-}
-
-/// Everything that tests are written in, joined.
-fn sources(root: &Path) -> String {
-    let mut folders: Vec<PathBuf> = ["crates", "tests", "fuzz", "dashboard"].map(|folder| root.join(folder)).into();
-    let mut text = String::new();
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder).expect("a folder of the tree") {
-            let path = entry.expect("a readable folder").path();
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            if path.is_dir() && name != "node_modules" && name != "target" {
-                folders.push(path);
-            } else if [".rs", ".mjs", ".js"].iter().any(|end| name.ends_with(end)) {
-                text.push_str(&fs::read_to_string(&path).expect("a source file in UTF-8"));
-            }
-        }
-    }
-    text
 }

@@ -21,6 +21,8 @@ pub(crate) const FOR_TESTS: &[Needed] = &[
     ("faketime", "faketime", "the clock tests"),
     ("python3", "python3-venv", "the tests in Python"),
     ("slowhttptest", "slowhttptest", "the attack tests"),
+    ("strace", "strace", "the tests of system calls"),
+    ("systemd-analyze", "systemd", "the tests of the unit"),
     ("nft", "nftables", "the tests of peers that vanish"),
     ("ip", "iproute2", "the tests of peers that vanish"),
 ];
