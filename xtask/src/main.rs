@@ -28,7 +28,7 @@ usage: cargo xtask <command>
   bench [NAME]                  run the benchmarks below bench/, or those of one folder
   docs                          build the book and the API documentation, warnings denied
   deny                          check dependencies against deny.toml
-  fuzz [SECONDS]                run every fuzz target for so long (default 60)
+  fuzz [--seconds N] [TARGET]   run every fuzz target, or one, for so long each (default 60)
   sanitize                      run the tests of delivery with the address sanitizer in the hub
   setup                         install the tools the tests need, and nothing else
 ";
@@ -45,11 +45,7 @@ fn main() -> ExitCode {
         ["bench", rest @ ..] => bench::run(&workspace, rest.first().copied()),
         ["docs"] => docs::build(&workspace),
         ["deny"] => docs::deny(&workspace),
-        ["fuzz"] => fuzz::run(&workspace, fuzz::DEFAULT_SECONDS),
-        ["fuzz", seconds] => match seconds.parse() {
-            Ok(seconds) => fuzz::run(&workspace, seconds),
-            Err(_) => Err(Failure::new("read the arguments", format!("`{seconds}` is not a number of seconds"))),
-        },
+        ["fuzz", rest @ ..] => fuzz::Request::parse(rest).and_then(|request| fuzz::run(&workspace, &request)),
         ["sanitize"] => sanitize::run(&workspace),
         ["setup"] => {
             let programs = tools::debian::install_missing(tools::debian::FOR_TESTS);

@@ -1,5 +1,5 @@
-//! What fuzz targets reach of this crate: the routes that publish and the start of a subscription, on a hub without
-//! sockets. No part of the crate's interface.
+//! What fuzz targets reach of this crate: routes that take a body and the start of a subscription, on a hub without
+//! sockets, and what is let through of request heads. No part of the crate's interface.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -23,6 +23,7 @@ use crate::api::router::{Api, routes};
 use crate::api::subscribe::{Form, Subscribe};
 use crate::config::Settings;
 use crate::edge::connection::Phase;
+use crate::edge::rules::{self, Rules};
 use crate::flow::append;
 use crate::hub::Hub;
 
@@ -152,6 +153,15 @@ impl Site {
             preamble: String::from_utf8(preamble).expect("a stream is text"),
         }
     }
+}
+
+/// How long the head at the start of these bytes is, and whether it is let through. `None` while it has no end.
+pub fn judge_head(bytes: &[u8]) -> Option<(usize, Result<(), Answer>)> {
+    let length = rules::end(bytes)?;
+    let limits = Settings::default().limits;
+    let rules = Rules { size: limits.head, fields: Rules::MOST_FIELDS };
+    let judged = rules.judge(&bytes[..length]);
+    Some((length, judged.map(drop).map_err(|problem| answer(&problem))))
 }
 
 fn answer(problem: &Problem) -> Answer {

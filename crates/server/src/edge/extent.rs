@@ -5,7 +5,7 @@
 
 /// What is left of a request.
 #[derive(Debug)]
-pub(super) struct Extent {
+pub(crate) struct Extent {
     /// Bytes that need no look.
     plain: u64,
     /// What follows them, in chunks.

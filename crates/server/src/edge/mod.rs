@@ -7,6 +7,6 @@ mod gate;
 mod head;
 pub(crate) mod listener;
 mod patient;
-mod rules;
+pub(crate) mod rules;
 mod service;
 pub(crate) mod tls;

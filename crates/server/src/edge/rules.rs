@@ -10,18 +10,18 @@ use crate::api::problem::Problem;
 
 /// Limits on a head.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Rules {
+pub(crate) struct Rules {
     /// Most bytes.
-    pub(super) size: usize,
+    pub(crate) size: usize,
     /// Most header fields, at most [`Rules::MOST_FIELDS`].
-    pub(super) fields: usize,
+    pub(crate) fields: usize,
 }
 
 impl Rules {
-    pub(super) const MOST_FIELDS: usize = 64;
+    pub(crate) const MOST_FIELDS: usize = 64;
 
     /// How far a request with this head goes. The head is whole: it ends with an empty line.
-    pub(super) fn judge(self, head: &[u8]) -> Result<Extent, Problem> {
+    pub(crate) fn judge(self, head: &[u8]) -> Result<Extent, Problem> {
         if head.len() > self.size {
             return Err(self.too_large());
         }
@@ -46,7 +46,7 @@ impl Rules {
         extent(head.len(), &request)
     }
 
-    pub(super) fn too_large(self) -> Problem {
+    pub(crate) fn too_large(self) -> Problem {
         let detail =
             format!("The request line and headers are larger than {} bytes. Send fewer or shorter ones.", self.size);
         Problem::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "head-too-large", detail).field("head")
@@ -54,7 +54,7 @@ impl Rules {
 }
 
 /// Where a head ends in these bytes: after its first empty line, whether its lines end well or not.
-pub(super) fn end(bytes: &[u8]) -> Option<usize> {
+pub(crate) fn end(bytes: &[u8]) -> Option<usize> {
     let lines = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1);
     lines.into_iter().find_map(|at| match &bytes[at..] {
         [b'\n', ..] => Some(at + 1),
