@@ -42,8 +42,8 @@ pub struct TargetOptions {
     pub publish_body: Option<String>,
     /// Header fields of a publish, as `Name: value`.
     pub publish_headers: Vec<String>,
-    /// Sent as `Authorization: Bearer` with every request.
-    pub token: Option<String>,
+    /// Sent as `Authorization: Bearer`: readers take turns in them, publishers send the first.
+    pub tokens: Vec<String>,
     /// Process whose processor time and memory are measured, its children included.
     pub pid: Option<u32>,
 }

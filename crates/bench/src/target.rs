@@ -28,7 +28,8 @@ pub(crate) struct Subscribe {
     path: Template,
     /// Pieces between `&`; those with a topic are repeated.
     query: Vec<Template>,
-    token: Option<String>,
+    /// Readers take turns in them.
+    tokens: Vec<String>,
 }
 
 /// How to hand in an event.
@@ -92,12 +93,14 @@ impl Subscribe {
             path: Template::new(path),
             query: query.split('&').filter(|piece| !piece.is_empty()).map(Template::new).collect(),
             host: url.host,
-            token: options.token.clone(),
+            tokens: checked(&options.tokens)?,
         })
     }
 
     /// Appends the request of one reader. `cursor` is where it resumes, empty for the first time.
-    pub(crate) fn request(&self, topics: &[String], run: &str, reader: &str, cursor: &str, out: &mut String) {
+    pub(crate) fn request(&self, topics: &[String], run: &str, reader: u64, cursor: &str, out: &mut String) {
+        let token = self.tokens.get(reader as usize % self.tokens.len().max(1)).map_or("", String::as_str);
+        let reader = &*reader.to_string();
         let with = |topic| Values { topic, payload: "", run, reader };
         let first = topics.first().map_or("", String::as_str);
         out.push_str("GET ");
@@ -114,8 +117,7 @@ impl Subscribe {
         out.push_str(" HTTP/1.1\r\nHost: ");
         out.push_str(&self.host);
         out.push_str("\r\nAccept: text/event-stream\r\n");
-        let fields =
-            [("Authorization: Bearer ", self.token.as_deref().unwrap_or_default()), ("Last-Event-ID: ", cursor)];
+        let fields = [("Authorization: Bearer ", token), ("Last-Event-ID: ", cursor)];
         for (name, value) in fields.into_iter().filter(|(_, value)| !value.is_empty()) {
             out.extend([name, value, "\r\n"]);
         }
@@ -127,7 +129,7 @@ impl Publish {
     fn new(text: &str, options: &TargetOptions, remote: bool) -> Result<Self, BenchError> {
         let url = Url::read(text)?;
         let mut headers = options.publish_headers.clone();
-        headers.extend(options.token.as_ref().map(|token| format!("Authorization: Bearer {token}")));
+        headers.extend(options.tokens.first().map(|token| format!("Authorization: Bearer {token}")));
         if let Some(header) = headers.iter().find(|header| !header.contains(':') || header.contains(['\r', '\n'])) {
             return Err(BenchError::Setting(format!("--publish-header `{header}` is not `Name: value`")));
         }
@@ -157,6 +159,14 @@ impl Publish {
         }
         out.push_str("\r\n");
         out.push_str(body);
+    }
+}
+
+/// Tokens that stand in one header field each.
+fn checked(tokens: &[String]) -> Result<Vec<String>, BenchError> {
+    match tokens.iter().all(|token| !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic())) {
+        true => Ok(tokens.to_vec()),
+        false => Err(BenchError::Setting("a token is empty, or has a blank in it".to_owned())),
     }
 }
 
@@ -211,13 +221,13 @@ mod tests {
         let target = Target::new(options, "", false).unwrap();
         let topics: Vec<String> = topics.iter().map(|topic| (*topic).to_owned()).collect();
         let mut out = String::new();
-        target.subscribe.request(&topics, "7f", "3", cursor, &mut out);
+        target.subscribe.request(&topics, "7f", 3, cursor, &mut out);
         out
     }
 
     #[test]
     fn a_hub_needs_only_its_address() {
-        let options = TargetOptions { token: Some("secret".to_owned()), ..hub("http://127.0.0.1:7070/") };
+        let options = TargetOptions { tokens: vec!["other".to_owned(), "secret".to_owned()], ..hub("http://127.0.0.1:7070/") };
         assert_eq!(
             subscribed(&options, &["a/b", "c"], "12-3f"),
             "GET /v1/events?topic=a/b&topic=c HTTP/1.1\r\nHost: 127.0.0.1:7070\r\nAccept: text/event-stream\r\n\
@@ -229,7 +239,7 @@ mod tests {
         target.publish.request(&values, &mut body, &mut out);
         assert_eq!(
             out,
-            "POST /v1/topics/a%20b HTTP/1.1\r\nHost: 127.0.0.1:7070\r\nContent-Length: 4\r\nAuthorization: Bearer secret\r\n\r\ndata"
+            "POST /v1/topics/a%20b HTTP/1.1\r\nHost: 127.0.0.1:7070\r\nContent-Length: 4\r\nAuthorization: Bearer other\r\n\r\ndata"
         );
     }
 

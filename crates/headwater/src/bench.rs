@@ -1,5 +1,6 @@
 //! `headwater bench`: from arguments to what the load generator takes, and from what it found to the screen.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -133,6 +134,9 @@ struct Target {
     /// Token for every request
     #[arg(long)]
     token: Option<String>,
+    /// Tokens, one a line: readers take turns in them, publishers send the first
+    #[arg(long, value_name = "FILE", conflicts_with = "token")]
+    token_file: Option<PathBuf>,
     /// Stream of `{topic}`, for hubs of another kind; `{run}` and `{reader}` are numbers
     #[arg(long, value_name = "URL")]
     subscribe_url: Option<String>,
@@ -163,6 +167,9 @@ struct Against {
     /// Token for every request
     #[arg(long, value_name = "TOKEN")]
     against_token: Option<String>,
+    /// Tokens, one a line
+    #[arg(long, value_name = "FILE", conflicts_with = "against_token")]
+    against_token_file: Option<PathBuf>,
     /// Stream of `{topic}`
     #[arg(long, value_name = "URL")]
     against_subscribe_url: Option<String>,
@@ -211,9 +218,9 @@ impl Shared {
     fn options(self, scenario: Scenario, readers: u64) -> Result<Options, Failure> {
         let program = std::env::current_exe()
             .map_err(|error| Failure::Run(format!("cannot find this program to start it again: {error}")))?;
-        let against = self.against.options();
+        let against = self.against.options()?;
         Ok(Options {
-            target: self.target.options(),
+            target: self.target.options()?,
             runs: self.runs.unwrap_or(if against.is_some() { 3 } else { 1 }),
             against,
             scenario,
@@ -233,36 +240,51 @@ impl Shared {
 }
 
 impl Target {
-    fn options(self) -> TargetOptions {
+    fn options(self) -> Result<TargetOptions, Failure> {
         let named = self.target.is_some() || self.subscribe_url.is_some() || self.publish_url.is_some();
-        TargetOptions {
+        Ok(TargetOptions {
             base: self.target.or_else(|| (!named).then(|| DEFAULT_TARGET.to_owned())),
             subscribe_url: self.subscribe_url,
             publish_url: self.publish_url,
             publish_method: self.publish_method,
             publish_body: self.publish_body,
             publish_headers: self.publish_header,
-            token: self.token,
+            tokens: tokens(self.token, self.token_file.as_deref())?,
             pid: self.pid,
-        }
+        })
     }
 }
 
 impl Against {
     /// `None` if nothing is to be compared.
-    fn options(self) -> Option<TargetOptions> {
+    fn options(self) -> Result<Option<TargetOptions>, Failure> {
         let named =
             self.against.is_some() || self.against_subscribe_url.is_some() || self.against_publish_url.is_some();
-        named.then_some(TargetOptions {
+        if !named {
+            return Ok(None);
+        }
+        Ok(Some(TargetOptions {
             base: self.against,
             subscribe_url: self.against_subscribe_url,
             publish_url: self.against_publish_url,
             publish_method: self.against_publish_method,
             publish_body: self.against_publish_body,
             publish_headers: self.against_publish_header,
-            token: self.against_token,
+            tokens: tokens(self.against_token, self.against_token_file.as_deref())?,
             pid: self.against_pid,
-        })
+        }))
+    }
+}
+
+/// The tokens of one target.
+fn tokens(token: Option<String>, file: Option<&Path>) -> Result<Vec<String>, Failure> {
+    let Some(file) = file else { return Ok(token.into_iter().collect()) };
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| Failure::Arguments(format!("cannot read the tokens in {}: {error}", file.display())))?;
+    let tokens: Vec<String> = text.lines().map(str::to_owned).collect();
+    match tokens.is_empty() {
+        false => Ok(tokens),
+        true => Err(Failure::Arguments(format!("there is no token in {}: write one in each line", file.display()))),
     }
 }
 

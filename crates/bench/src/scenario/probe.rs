@@ -18,7 +18,7 @@ pub(super) fn stream(spec: &Spec) -> Result<(), BenchError> {
     let run = format!("{:08x}", spec.run);
     let (mut request, mut topic) = (String::new(), String::new());
     spec.topic.fill(&Values { topic: "0", run: &run, ..Values::default() }, &mut topic);
-    subscribe.request(&[topic], &run, "0", "", &mut request);
+    subscribe.request(&[topic], &run, 0, "", &mut request);
     socket.write_all(request.as_bytes()).map_err(down)?;
 
     let is_none = |found: String| BenchError::NotAStream { url: subscribe.url.clone(), found };

@@ -251,7 +251,7 @@ impl Worker {
 
     fn request(&self, index: usize) -> String {
         let reader = self.spec.first + index as u64;
-        let (run, number) = (format!("{:08x}", self.spec.run), reader.to_string());
+        let run = format!("{:08x}", self.spec.run);
         let name = |topic: u32| {
             let mut name = String::new();
             self.spec.topic.fill(&Values { topic: &topic.to_string(), run: &run, ..Values::default() }, &mut name);
@@ -259,7 +259,7 @@ impl Worker {
         };
         let topics: Vec<String> = self.spec.layout.topics_of(reader).map(name).collect();
         let mut request = String::new();
-        self.spec.subscribe.request(&topics, &run, &number, self.streams[index].cursor(), &mut request);
+        self.spec.subscribe.request(&topics, &run, reader, self.streams[index].cursor(), &mut request);
         request
     }
 
