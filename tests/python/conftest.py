@@ -6,17 +6,24 @@ import pytest
 
 from hub import ACCESS, Hub
 
+# All topics tell who reads them, or the path would be that of another topic.
+PRESENCE = """
+[[class]]
+topics = ["**"]
+presence = true
+"""
+
 
 @pytest.fixture(scope="module")
 def development(tmp_path_factory):
     """A hub in development mode."""
-    yield from running(tmp_path_factory, "")
+    yield from running(tmp_path_factory, PRESENCE)
 
 
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory):
     """A hub with access control."""
-    yield from running(tmp_path_factory, ACCESS)
+    yield from running(tmp_path_factory, ACCESS + PRESENCE)
 
 
 def running(tmp_path_factory, config):
