@@ -37,5 +37,7 @@ fn targets(level: LogLevel) -> Targets {
         LogLevel::Info => LevelFilter::INFO,
         LogLevel::Debug => LevelFilter::DEBUG,
     };
-    Targets::new().with_default(ours.min(LevelFilter::WARN)).with_target("headwater", ours)
+    let targets = Targets::new().with_default(ours.min(LevelFilter::WARN)).with_target("headwater", ours);
+    // A warning for every connection that somebody abuses would let them fill the disk (T11).
+    targets.with_target("h2", LevelFilter::ERROR)
 }

@@ -27,6 +27,8 @@ const WORST_RATIO: f64 = 1.5;
 /// share is what counts: how much of a core an attack may cost it, and how late a delivery may be at all.
 const WORST_SHARE: f64 = 0.25;
 const WORST_DELAY: Duration = Duration::from_millis(250);
+/// Lines that a hub may log meanwhile: an attacker must not fill the disk with them.
+const MOST_LOGGED: usize = 100;
 
 /// What an attack works on.
 pub(crate) struct Target<'a> {
@@ -122,6 +124,7 @@ pub(crate) fn well(hub: &Hub) {
     drop(hub.client().get("/healthz").expect(200));
     let log = hub.log();
     assert!(!log.iter().any(|line| line.contains("panic")), "{log:#?}");
+    assert!(log.len() < MOST_LOGGED, "the log has {} lines: {log:#?}", log.len());
 }
 
 /// Attacks are one after the other: each would be noise in the figures of the others.
