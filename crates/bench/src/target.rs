@@ -227,7 +227,8 @@ mod tests {
 
     #[test]
     fn a_hub_needs_only_its_address() {
-        let options = TargetOptions { tokens: vec!["other".to_owned(), "secret".to_owned()], ..hub("http://127.0.0.1:7070/") };
+        let options =
+            TargetOptions { tokens: vec!["other".to_owned(), "secret".to_owned()], ..hub("http://127.0.0.1:7070/") };
         assert_eq!(
             subscribed(&options, &["a/b", "c"], "12-3f"),
             "GET /v1/events?topic=a/b&topic=c HTTP/1.1\r\nHost: 127.0.0.1:7070\r\nAccept: text/event-stream\r\n\
