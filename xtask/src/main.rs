@@ -17,7 +17,6 @@ mod workspace;
 
 use std::process::ExitCode;
 
-use process::Failure;
 use workspace::Workspace;
 
 const USAGE: &str = "\

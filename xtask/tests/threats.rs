@@ -41,13 +41,13 @@ fn every_threat_is_held_by_a_test_of_its_name_or_excused_with_a_reason() {
 }
 
 fn threats() -> Vec<Threat> {
-    let page = fs::read_to_string(tree::root().join("docs/src/internals/threats.md")).unwrap();
+    let page = fs::read_to_string(tree::root().join("docs/src/internals/threats.md")).expect("the page");
     let rows = page.lines().filter_map(|line| line.strip_prefix("| T")?.strip_suffix(" |"));
     let threat = |row: &str| {
         let cells: Vec<&str> = row.split(" | ").collect();
-        let held = cells.last().unwrap();
+        let held = cells.last().expect("a row has cells");
         Threat {
-            number: cells[0].parse().unwrap(),
+            number: cells[0].parse().expect("a number"),
             tests: held.split('`').skip(1).step_by(2).map(str::to_owned).collect(),
             excuse: held.starts_with("not yet: "),
         }
