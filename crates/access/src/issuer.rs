@@ -15,6 +15,8 @@ pub struct Issuer {
     pub audience: Option<String>,
     /// Its keys.
     pub keys: Vec<Key>,
+    /// Some of its keys are still to be fetched.
+    pub pending: bool,
 }
 
 /// Decides about tokens.
@@ -66,11 +68,13 @@ impl Verifier {
     fn signer(&self, parts: &Parts<'_>, name: Option<&str>, algorithm: Algorithm) -> Result<(&Issuer, &Key), Refusal> {
         // How far the best candidate came.
         let mut refusal = Refusal::UnknownIssuer;
+        let mut pending = false;
         let named = |issuer: &&Issuer| issuer.name.is_none() || issuer.name.as_deref() == name;
         for issuer in self.issuers.iter().filter(named) {
             if refusal == Refusal::UnknownIssuer {
                 refusal = Refusal::UnknownKey;
             }
+            pending |= issuer.pending;
             let wanted = |key: &&Key| parts.header.kid.as_deref().is_none_or(|kid| key.id() == kid);
             for key in issuer.keys.iter().filter(wanted) {
                 if key.algorithm() != algorithm {
@@ -85,7 +89,9 @@ impl Verifier {
                 refusal = Refusal::BadSignature;
             }
         }
-        Err(refusal)
+        // The right one may be among those that are still to come.
+        let may_come = refusal == Refusal::UnknownKey || parts.header.kid.is_none();
+        Err(if pending && may_come { Refusal::KeysPending } else { refusal })
     }
 }
 

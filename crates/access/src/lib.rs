@@ -4,7 +4,9 @@
 //! returns a [`Grant`]: the subject, when it ends, and the [`Rights`] of its `headwater` claim; or a [`Refusal`] with a
 //! word for machines and a sentence for people, neither of which tells anything about a key. [`TokenCache`] remembers
 //! grants so that a client that comes back costs no signature. [`Tickets`] are short credentials for clients that cannot
-//! send headers. [`Revocations`] are the credentials that were taken back before their end. [`SigningKey`] makes tokens, for the command line and for tests. [`Source`] says who is behind a connection,
+//! send headers. [`read_key_set`] takes the keys out of a published set, and [`FetchPlan`] says when to fetch it again.
+//! [`Revocations`] are the credentials that were taken back before their end. [`SigningKey`] makes tokens, for the
+//! command line and for tests. [`Source`] says who is behind a connection,
 //! given the [`Network`]s of trusted proxies.
 //!
 //! There is no I/O, no clock and no randomness inside: files are read by the caller, the time is an argument, random
@@ -24,6 +26,7 @@ mod forwarded;
 mod grant;
 mod issuer;
 mod key;
+mod key_set;
 mod network;
 mod refusal;
 mod revocation;
@@ -38,6 +41,7 @@ pub use forwarded::Source;
 pub use grant::Grant;
 pub use issuer::{Issuer, Verifier};
 pub use key::{Key, KeyError, Weakness};
+pub use key_set::{FetchPlan, KeySetError, max_age, read_key_set};
 pub use network::{Network, NetworkError};
 pub use refusal::Refusal;
 pub use revocation::{Revocation, RevocationError, Revocations, Target};

@@ -24,6 +24,9 @@ pub enum Refusal {
     /// Its `kid` is not configured.
     #[error("the key id of the token is not configured at this hub")]
     UnknownKey,
+    /// The keys of its issuer are still to be fetched.
+    #[error("the keys of the token's issuer have not been fetched yet; try again in a moment")]
+    KeysPending,
     /// The signature is not that of the key.
     #[error("the signature of the token is wrong")]
     BadSignature,
@@ -60,7 +63,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Malformed,
         Self::UnsupportedAlgorithm,
         Self::WrongAlgorithm,
@@ -68,6 +71,7 @@ impl Refusal {
         Self::WrongType,
         Self::UnknownIssuer,
         Self::UnknownKey,
+        Self::KeysPending,
         Self::BadSignature,
         Self::NoExpiry,
         Self::Expired,
@@ -90,6 +94,7 @@ impl Refusal {
             Self::WrongType => "wrong-type",
             Self::UnknownIssuer => "unknown-issuer",
             Self::UnknownKey => "unknown-key",
+            Self::KeysPending => "keys-pending",
             Self::BadSignature => "bad-signature",
             Self::NoExpiry => "no-expiry",
             Self::Expired => "expired",

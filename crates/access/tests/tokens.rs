@@ -42,7 +42,7 @@ fn hs256() -> Verifier {
 }
 
 fn verifier(key: Key) -> Verifier {
-    Verifier::new(vec![Issuer { name: None, audience: None, keys: vec![key] }])
+    Verifier::new(vec![Issuer { name: None, audience: None, keys: vec![key], pending: false }])
 }
 
 fn signer() -> SigningKey {
@@ -213,6 +213,7 @@ fn issuers_keep_to_themselves() {
         name: Some(name.to_owned()),
         audience: audience.map(str::to_owned),
         keys: vec![Key::secret("main", Algorithm::Hs256, secret).unwrap()],
+        pending: false,
     };
     let other = b"another secret of thirty-two byte";
     let verifier = Verifier::new(vec![issuer("a", Some("hub"), SECRET), issuer("b", None, other)]);

@@ -26,6 +26,7 @@ use crate::edge::connection::Phase;
 use crate::edge::rules::{self, Rules};
 use crate::flow::append;
 use crate::hub::Hub;
+use crate::outgoing::Courier;
 
 /// The answer to a publish.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,7 +74,12 @@ impl Site {
         let engine = Memory::new(MemoryOptions::default());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
         Self {
-            hub: Hub::new(engine, Settings { shards: 1, ..Settings::default() }, Credentials::default()),
+            hub: Hub::new(
+                engine,
+                Settings { shards: 1, ..Settings::default() },
+                Credentials::default(),
+                Courier::start().expect("a thread"),
+            ),
             runtime,
             phase: watch::Sender::new(Phase::Serving),
         }

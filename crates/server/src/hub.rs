@@ -14,6 +14,7 @@ use crate::edge::budget::Budget;
 use crate::flow::fanout::{Message, ShardHandle};
 use crate::limit::Limiter;
 use crate::observe::Counters;
+use crate::outgoing::Courier;
 use crate::presence::{PREFIX, Register};
 
 /// Most bytes of one run of frames: what a session has unsent at most.
@@ -40,12 +41,19 @@ pub(crate) struct Hub {
     pub(crate) credentials: Memory,
     /// Where the shards tell of the sessions whose topics' readers are told.
     pub(crate) presence: Register,
+    /// Carries the requests that the hub itself sends.
+    pub(crate) outgoing: Courier,
     draining: AtomicBool,
 }
 
 impl Hub {
     /// Connects a log with `shards` shards: from here on what becomes durable reaches them.
-    pub(crate) fn new(engine: Arc<dyn Engine>, settings: Settings, credentials: Memory) -> Arc<Self> {
+    pub(crate) fn new(
+        engine: Arc<dyn Engine>,
+        settings: Settings,
+        credentials: Memory,
+        outgoing: Courier,
+    ) -> Arc<Self> {
         let bounds = engine.bounds();
         let wire = Wire::new(bounds.epoch);
         let tail = Arc::new(Tail::new(wire, bounds.head, settings.tail));
@@ -69,6 +77,7 @@ impl Hub {
             access: RwLock::new(Arc::new(Access::development())),
             credentials,
             presence: Register::default(),
+            outgoing,
             draining: AtomicBool::new(false),
         })
     }
@@ -93,6 +102,7 @@ impl Hub {
 
     /// Puts other access control in force, for every request from now on.
     pub(crate) fn replace_access(&self, access: Access) {
+        access.start(&self.outgoing.dispatch(), &self.access());
         *self.access.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(access);
     }
 

@@ -18,6 +18,7 @@ use crate::edge::listener;
 use crate::edge::tls::Tls;
 use crate::flow::fanout::{Message, Shard};
 use crate::hub::{Hub, with_own_topics};
+use crate::outgoing::Courier;
 use crate::{observe, presence};
 
 /// Streams a stopping hub ends at least per second, so that a nearly idle one stops at once.
@@ -104,7 +105,7 @@ impl Server {
             Storage::Disk(folder) => Revoked::open(folder).map_err(StartError::Access)?,
             Storage::Memory => Revoked::default(),
         };
-        let hub = Hub::new(engine, settings, Credentials::with(revoked));
+        let hub = Hub::new(engine, settings, Credentials::with(revoked), Courier::start()?);
         hub.replace_access(access);
         let (phase, _) = watch::channel(Phase::Serving);
         let server =

@@ -7,8 +7,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rcgen::{CertifiedKey, generate_simple_self_signed};
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, StreamOwned};
 
 use crate::PATIENCE;
 use crate::peer::Connection;
@@ -38,6 +39,14 @@ impl Certificate {
     pub fn write(&self, folder: &Path) {
         fs::write(folder.join("cert.pem"), &self.pem).unwrap();
         fs::write(folder.join("key.pem"), &self.key_pem).unwrap();
+    }
+
+    /// What a server needs to show it.
+    pub(crate) fn server(&self) -> Arc<ServerConfig> {
+        let key = PrivateKeyDer::from_pem_slice(self.key_pem.as_bytes()).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        Arc::new(builder.with_no_client_auth().with_single_cert(vec![self.certificate.clone()], key).unwrap())
     }
 
     /// The `[tls]` table for the files in this folder.

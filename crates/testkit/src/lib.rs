@@ -7,6 +7,7 @@
 //! * [`peer`] is for tests in which the hub dies: its connections return errors, over any kind of socket. [`Figures`]
 //!   and [`Process`] look at the hub from outside, [`SmallDisk`] is a disk to be filled, and [`load`] is a load that can
 //!   tell afterwards whether all was right.
+//! * [`Application`] answers what the hub itself asks, over HTTPS and as scripted.
 //! * [`Sse`] and [`Lines`] read streams, over HTTP/1 or [`Http2`]; [`Event`] is what they see. [`Frames`] is HTTP/2 for
 //!   those who want to break it.
 //!
@@ -17,6 +18,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
 mod answer;
+mod application;
 mod binary;
 mod black_hole;
 mod body;
@@ -36,6 +38,7 @@ mod local;
 pub mod peer;
 mod process;
 mod proxy;
+mod published_key;
 mod request;
 mod slow;
 mod small_disk;
@@ -43,6 +46,7 @@ mod sse;
 mod wait;
 
 pub use answer::{Answer, Head};
+pub use application::{Application, Asked, Scripted};
 pub use binary::headwater;
 pub use black_hole::BlackHole;
 pub use body::Source;
@@ -60,6 +64,7 @@ pub use lines::Lines;
 pub use local::LocalHub;
 pub use process::{Process, raise_descriptor_limit};
 pub use proxy::{Proxy, ProxyKind};
+pub use published_key::PublishedKey;
 pub use request::{Request, encode};
 pub use rustix::process::Signal;
 pub use slow::SlowReader;

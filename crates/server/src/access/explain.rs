@@ -177,7 +177,7 @@ impl Explanation {
         };
         let detail = format!("The key {key:?} signed it, and its times, audience and form are right.");
         self.add("credential", None, Ok(Allowed { rule: Some(format!("key {key:?}")), detail }));
-        self.credential = Some(Credential::of(&grant, key));
+        self.credential = Some(Credential::of(&grant, &key));
         let caller = memory.unless_revoked(Caller::holder(Arc::new(grant)));
         let step = match &caller {
             Err(problem) => Err(problem.clone()),

@@ -4,20 +4,24 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use headwater_access::{Grant, Refusal, Rights, TokenCache, Verifier};
+use headwater_access::{Grant, Refusal, Rights};
 use http::HeaderValue;
 use http::uri::Authority;
+use tokio::task::AbortHandle;
 
+use super::key_set::KeySet;
+use super::keyring::Keyring;
 use super::visitor::{address, is_loopback};
 use super::{Caller, credential};
 use crate::api::problem::Problem;
 use crate::config;
+use crate::outgoing::Dispatch;
 
 /// Access control as configured, ready to decide. A reload makes another one, with an empty cache.
 pub(crate) struct Guard {
-    verifier: Verifier,
-    /// Tokens that were verified; every shard asks it, for about a microsecond.
-    cache: Mutex<TokenCache>,
+    keyring: Arc<Keyring>,
+    /// They fetch keys, and end with the guard.
+    fetching: Mutex<Vec<AbortHandle>>,
     anonymous: Arc<Rights>,
     /// In lower case, with or without a port.
     hosts: HashSet<String>,
@@ -25,19 +29,15 @@ pub(crate) struct Guard {
     any_origin: bool,
 }
 
-/// Verified tokens that are remembered at least.
-const CACHED_TOKENS: usize = 50_000;
-
 impl Guard {
     /// Reads the keys.
     ///
     /// # Errors
     /// A sentence that names the key at fault.
     pub(super) fn new(access: &config::Access) -> Result<Self, String> {
-        let issuers = access.issuers().map_err(|(id, fault)| format!("cannot use the key \"{id}\": {fault}"))?;
         Ok(Self {
-            verifier: Verifier::new(issuers),
-            cache: Mutex::new(TokenCache::new(CACHED_TOKENS)),
+            keyring: Arc::new(Keyring::new(access)?),
+            fetching: Mutex::default(),
             anonymous: Arc::new(access.anonymous.clone()),
             hosts: access.hosts.iter().map(|host| host.to_ascii_lowercase()).collect(),
             any_origin: access.origins.iter().any(|origin| origin == "*"),
@@ -62,19 +62,29 @@ impl Guard {
         }
     }
 
-    /// The holder of a token.
+    /// Begins to fetch keys, with those in force until then that another guard has fetched.
+    pub(super) fn start(&self, outgoing: &Dispatch, earlier: Option<&Self>) {
+        if let Some(earlier) = earlier {
+            self.keyring.take_over(&earlier.keyring);
+        }
+        let fetch = |set| outgoing.spawn(KeySet::keep_fresh(self.keyring.clone(), set)).abort_handle();
+        let fetching = (0..self.keyring.sets().len()).map(fetch).collect();
+        *self.fetching.lock().unwrap_or_else(PoisonError::into_inner) = fetching;
+    }
+
+    /// The holder of a token. Waits, not for long, where its key may be among those that are to be fetched.
     ///
     /// # Errors
     /// 401 with the reason.
-    pub(super) fn verify(&self, token: &str, now: SystemTime) -> Result<Caller, Problem> {
-        let cache = || self.cache.lock().unwrap_or_else(PoisonError::into_inner);
-        let remembered = cache().recall(token, now);
-        let verified = remembered.unwrap_or_else(|| {
-            // Without the lock: a signature takes a hundred times as long as a look into the cache.
-            let grant = Arc::new(self.verifier.verify(token, now)?);
-            cache().insert(token, grant.clone());
-            Ok(grant)
-        });
+    pub(super) async fn verify(&self, token: &str) -> Result<Caller, Problem> {
+        let mut verified = self.keyring.verify(token, SystemTime::now());
+        if let Err(Refusal::UnknownKey | Refusal::KeysPending) = verified
+            && !self.keyring.sets().is_empty()
+        {
+            // Apart, because hardly any request has to.
+            Box::pin(self.keyring.refresh()).await;
+            verified = self.keyring.verify(token, SystemTime::now());
+        }
         verified.map(Caller::holder).map_err(credential::refused)
     }
 
@@ -82,12 +92,19 @@ impl Guard {
     ///
     /// # Errors
     /// [`Refusal`].
-    pub(super) fn examine(&self, token: &str, now: SystemTime) -> Result<(Grant, &str), Refusal> {
-        self.verifier.examine(token, now).map(|(grant, key)| (grant, key.id()))
+    pub(super) fn examine(&self, token: &str, now: SystemTime) -> Result<(Grant, String), Refusal> {
+        self.keyring.examine(token, now)
     }
 
     /// Somebody without a credential.
     pub(super) fn anonymous(&self) -> Caller {
         Caller::anonymous(self.anonymous.clone())
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let fetching = self.fetching.get_mut().unwrap_or_else(PoisonError::into_inner);
+        fetching.iter().for_each(AbortHandle::abort);
     }
 }

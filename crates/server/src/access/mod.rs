@@ -8,6 +8,8 @@ mod caller;
 mod credential;
 mod explain;
 mod guard;
+mod key_set;
+mod keyring;
 mod revoked;
 mod visitor;
 
@@ -26,6 +28,7 @@ use http::request::Parts;
 
 use crate::api::problem::Problem;
 use crate::config::Settings;
+use crate::outgoing::Dispatch;
 
 /// The access control of a hub as configured.
 pub(crate) struct Access {
@@ -58,6 +61,13 @@ impl Access {
         Ok(Self { guard: settings.access.as_ref().map(Guard::new).transpose()? })
     }
 
+    /// Begins to fetch what is to be fetched; `earlier` is what it takes the place of.
+    pub(crate) fn start(&self, outgoing: &Dispatch, earlier: &Self) {
+        if let Some(guard) = &self.guard {
+            guard.start(outgoing, earlier.guard.as_ref());
+        }
+    }
+
     /// In which mode the hub is, for people.
     pub(crate) fn mode(&self) -> &'static str {
         match &self.guard {
@@ -78,25 +88,29 @@ impl Access {
     ///
     /// # Errors
     /// 401 for a credential that does not hold, 403 for a cookie that a foreign page may have sent along.
-    pub(crate) fn subscriber(&self, parts: &Parts, visitor: &Visitor, memory: &Memory) -> Result<Caller, Problem> {
-        memory.unless_revoked(self.found(parts, visitor, memory)?)
+    pub(crate) async fn subscriber(
+        &self,
+        parts: &Parts,
+        visitor: &Visitor,
+        memory: &Memory,
+    ) -> Result<Caller, Problem> {
+        memory.unless_revoked(self.found(parts, visitor, memory).await?)
     }
 
-    fn found(&self, parts: &Parts, visitor: &Visitor, memory: &Memory) -> Result<Caller, Problem> {
+    async fn found(&self, parts: &Parts, visitor: &Visitor, memory: &Memory) -> Result<Caller, Problem> {
         let Some(guard) = &self.guard else { return Ok(Caller::everybody()) };
-        let now = SystemTime::now();
         if let Some(token) = credential::bearer(&parts.headers)? {
-            return guard.verify(token, now);
+            return guard.verify(token).await;
         }
         if let Some(token) = credential::cookie(&parts.headers, visitor.loopback)? {
             return match visitor.cookies {
-                true => guard.verify(token, now),
+                true => guard.verify(token).await,
                 false => Err(credential::foreign_cookie()),
             };
         }
         if let Some(ticket) = credential::ticket(parts.uri.query())? {
             let mut tickets = memory.tickets.lock().unwrap_or_else(PoisonError::into_inner);
-            return tickets.redeem(&ticket, now).map(Caller::holder).map_err(credential::refused);
+            return tickets.redeem(&ticket, SystemTime::now()).map(Caller::holder).map_err(credential::refused);
         }
         Ok(guard.anonymous())
     }
@@ -105,10 +119,10 @@ impl Access {
     ///
     /// # Errors
     /// 401 for a token that does not hold.
-    pub(crate) fn caller(&self, parts: &Parts, memory: &Memory) -> Result<Caller, Problem> {
+    pub(crate) async fn caller(&self, parts: &Parts, memory: &Memory) -> Result<Caller, Problem> {
         let Some(guard) = &self.guard else { return Ok(Caller::everybody()) };
         match credential::bearer(&parts.headers)? {
-            Some(token) => memory.unless_revoked(guard.verify(token, SystemTime::now())?),
+            Some(token) => memory.unless_revoked(guard.verify(token).await?),
             None => Ok(guard.anonymous()),
         }
     }

@@ -33,6 +33,7 @@ mod tests {
     use crate::config::Settings;
     use crate::edge::connection::Phase;
     use crate::hub::Hub;
+    use crate::outgoing::Courier;
 
     /// It branches off within the route of a topic, where the class of the topic says so.
     const PRESENCE: &str = "/v1/topics/{topic}/presence";
@@ -57,6 +58,7 @@ mod tests {
             Memory::new(MemoryOptions::default()),
             Settings { shards: 1, ..Settings::default() },
             Credentials::default(),
+            Courier::start().unwrap(),
         );
         let counters = hub.counters[0].clone();
         let mut routes = routes(Api { hub, counters, phase: watch::channel(Phase::Serving).1 });

@@ -25,7 +25,11 @@ pub struct Access {
 impl Access {
     /// Whether a key may have changed although the settings have not.
     pub(crate) fn reads_files(&self) -> bool {
-        self.keys.iter().any(|key| matches!(key.source, KeySource::SecretFile(_) | KeySource::PublicKeyFile(_)))
+        self.keys.iter().any(|key| match &key.source {
+            KeySource::SecretFile(_) | KeySource::PublicKeyFile(_) => true,
+            KeySource::KeySet(set) => set.ca.is_some(),
+            KeySource::Inline(_) | KeySource::Variable(..) => false,
+        })
     }
 }
 
@@ -55,6 +59,19 @@ pub enum KeySource {
     SecretFile(PathBuf),
     /// A public key, PEM or JWK, in a file.
     PublicKeyFile(PathBuf),
+    /// A set of public keys that its issuer publishes.
+    KeySet(KeySetSource),
+}
+
+/// Where a set of public keys is published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeySetSource {
+    /// Begins with `https://`.
+    pub url: String,
+    /// Whether its name may lead to this machine or a private network.
+    pub internal: bool,
+    /// File with the certificates that are trusted there, instead of those of the system.
+    pub ca: Option<PathBuf>,
 }
 
 /// A secret. Nothing prints it.
@@ -81,7 +98,7 @@ pub enum KeyFault {
 }
 
 impl Access {
-    /// The keys, read and grouped by who signs with them for which audience.
+    /// The keys, read and grouped by who signs with them for which audience; those of published sets are still to come.
     ///
     /// # Errors
     /// The id of the first key that cannot be used, and why.
@@ -89,23 +106,37 @@ impl Access {
         let mut issuers: Vec<Issuer> = Vec::new();
         for key in &self.keys {
             let loaded = key.load().map_err(|fault| (key.id.clone(), fault))?;
-            let audience = key.audience.as_ref().or(self.audience.as_ref());
-            match issuers.iter_mut().find(|one| one.name == key.issuer && one.audience.as_ref() == audience) {
-                Some(issuer) => issuer.keys.push(loaded),
-                None => {
-                    let (name, audience) = (key.issuer.clone(), audience.cloned());
-                    issuers.push(Issuer { name, audience, keys: vec![loaded] });
-                }
-            }
+            let signer = self.signer(key);
+            let known = issuers.iter().position(|one| (one.name.as_ref(), one.audience.as_ref()) == signer);
+            let index = known.unwrap_or_else(|| {
+                let (name, audience) = (signer.0.cloned(), signer.1.cloned());
+                issuers.push(Issuer { name, audience, ..Issuer::default() });
+                issuers.len() - 1
+            });
+            issuers[index].pending |= loaded.is_none();
+            issuers[index].keys.extend(loaded);
         }
         Ok(issuers)
+    }
+
+    /// Who signs with a key, and for which audience.
+    pub(crate) fn signer<'a>(&'a self, key: &'a AccessKey) -> (Option<&'a String>, Option<&'a String>) {
+        (key.issuer.as_ref(), key.audience.as_ref().or(self.audience.as_ref()))
+    }
+
+    /// The entries whose keys are published in sets.
+    pub(crate) fn key_sets(&self) -> impl Iterator<Item = (&AccessKey, &KeySetSource)> {
+        self.keys.iter().filter_map(|key| match &key.source {
+            KeySource::KeySet(set) => Some((key, set)),
+            _ => None,
+        })
     }
 
     /// What should be changed although it works, one sentence each.
     pub(super) fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
         for key in &self.keys {
-            if let Some(weakness) = key.load().ok().and_then(|key| key.weakness()) {
+            if let Some(weakness) = key.load().ok().flatten().and_then(|key| key.weakness()) {
                 warnings.push(format!("key `{}` {weakness}", key.id));
             }
             if key.audience.is_none() && self.audience.is_none() {
@@ -114,6 +145,12 @@ impl Access {
                     key.id
                 ));
             }
+        }
+        for (key, _) in self.key_sets().filter(|(key, _)| key.issuer.is_none()) {
+            warnings.push(format!(
+                "key `{}` takes tokens of any `iss` that a key at its `jwks_url` signed; set its `issuer`",
+                key.id
+            ));
         }
         if self.origins.iter().any(|origin| origin == "*") {
             warnings.push("`access.origins` takes web pages of any origin; name the ones that are yours".to_owned());
@@ -126,17 +163,18 @@ impl Access {
 }
 
 impl AccessKey {
-    /// Reads the key.
+    /// Reads the key. `None` for one that is in a published set.
     ///
     /// # Errors
     /// [`KeyFault`] without any part of the key.
-    pub fn load(&self) -> Result<Key, KeyFault> {
-        let secret = |text: &str| Ok(Key::secret(&self.id, self.algorithm, text.as_bytes())?);
+    pub fn load(&self) -> Result<Option<Key>, KeyFault> {
+        let secret = |text: &str| Ok(Some(Key::secret(&self.id, self.algorithm, text.as_bytes())?));
         match &self.source {
             KeySource::Inline(text) | KeySource::Variable(_, Some(text)) => secret(&text.0),
             KeySource::Variable(name, None) => Err(KeyFault::NoVariable(name.clone())),
             KeySource::SecretFile(path) => secret(read(path)?.trim_end_matches(['\r', '\n'])),
-            KeySource::PublicKeyFile(path) => Ok(Key::from_text(&self.id, self.algorithm, &read(path)?)?),
+            KeySource::PublicKeyFile(path) => Ok(Some(Key::from_text(&self.id, self.algorithm, &read(path)?)?)),
+            KeySource::KeySet(set) => set.ca.as_ref().map_or(Ok(None), |ca| read(ca).map(|_| None)),
         }
     }
 }
@@ -166,8 +204,8 @@ pub(super) fn is_host(text: &str) -> bool {
         && !text.contains(['@', '*'])
 }
 
-/// Largest file of a key.
-const MAX_BYTES: u64 = 64 << 10;
+/// Largest file of a key or of certificates.
+const MAX_BYTES: u64 = 256 << 10;
 
 fn read(path: &PathBuf) -> Result<String, KeyFault> {
     let mut text = String::new();

@@ -74,8 +74,15 @@ pub(super) enum Problem {
     AccessForNobody,
     #[error("a key without `{missing}` cannot be used; add {example}")]
     KeyWithout { missing: &'static str, example: &'static str },
-    #[error("a key has one of `secret`, `secret_env`, `secret_file` and `public_key_file`, not {found}; keep one")]
+    #[error(
+        "a key has one of `secret`, `secret_env`, `secret_file`, `public_key_file` and `jwks_url`, not {found}; keep one"
+    )]
     KeySources { found: usize },
+    #[error(
+        "a set at `jwks_url` is published, and a published secret is none; write the algorithm of its keys, EdDSA, ES256 or \
+         RS256, or use `secret_env` for HS256"
+    )]
+    PublishedSecret,
     #[error("two keys of the same issuer are called \"{0}\"; a token could mean either, so rename one")]
     KeyTwice(String),
     #[error("key \"{id}\" cannot be used: {fault}")]

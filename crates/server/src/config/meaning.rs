@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use headwater_access::Rights;
+use headwater_access::{Algorithm, Rights};
 use headwater_hub::{ReaderPolicies, ReaderPolicy};
 use headwater_log::{Class, Classes, Durability, Pattern, Retention};
 
-use super::access::{Access, AccessKey, KeySource, is_host, is_origin};
+use super::access::{Access, AccessKey, KeySetSource, KeySource, is_host, is_origin};
 use super::error::{ConfigError, Place, Problem};
 use super::keys::{self, Bounds, Key, Takes};
 use super::layers::Layers;
@@ -16,6 +16,7 @@ use super::written::{
     List, Number, Size, Text, Value, Written, WrittenAccess, WrittenClass, WrittenKey, WrittenLimits, WrittenTls,
 };
 use super::{Limits, Settings, Storage, TlsFiles};
+use crate::outgoing::{Endpoint, EndpointError};
 
 /// Makes settings of what was written.
 ///
@@ -149,6 +150,10 @@ fn access(written: WrittenAccess, layers: &Layers<'_>) -> Result<Access, ConfigE
     }
 }
 
+fn bad_url(key: &Key, error: &EndpointError) -> Problem {
+    Problem::BadValue { key: key.name.to_owned(), why: error.to_string() }
+}
+
 fn access_key(written: WrittenKey) -> Result<AccessKey, Problem> {
     let without = |missing, example| Problem::KeyWithout { missing, example };
     let mut sources: Vec<KeySource> = Vec::new();
@@ -156,14 +161,29 @@ fn access_key(written: WrittenKey) -> Result<AccessKey, Problem> {
     sources.extend(written.secret_env.map(|name| KeySource::Variable(name.0.0, None)));
     sources.extend(written.secret_file.map(|path| KeySource::SecretFile(path.0)));
     sources.extend(written.public_key_file.map(|path| KeySource::PublicKeyFile(path.0)));
+    match (written.jwks_url, written.jwks_internal, written.jwks_ca) {
+        (Some(url), internal, ca) => {
+            let url = url.0.0;
+            Endpoint::check(&url, false).map_err(|error| bad_url(&keys::ACCESS_KEYS_JWKS_URL, &error))?;
+            let (internal, ca) = (internal.unwrap_or(false), ca.map(|path| path.0));
+            sources.push(KeySource::KeySet(KeySetSource { url, internal, ca }));
+        }
+        (None, None, None) => {}
+        (None, ..) => return Err(without("jwks_url", "jwks_url = \"https://id.example/keys\"")),
+    }
     let found = sources.len();
-    let source = sources.pop().ok_or(without("secret_env", "secret_env = \"HEADWATER_SECRET\", or public_key_file"))?;
+    let source =
+        sources.pop().ok_or(without("secret_env", "secret_env = \"HEADWATER_SECRET\", public_key_file or jwks_url"))?;
     if found > 1 {
         return Err(Problem::KeySources { found });
     }
+    let algorithm = written.algorithm.ok_or(without("algorithm", "algorithm = \"HS256\""))?.0;
+    if let (KeySource::KeySet(_), Algorithm::Hs256) = (&source, algorithm) {
+        return Err(Problem::PublishedSecret);
+    }
     Ok(AccessKey {
         id: written.id.ok_or(without("id", "id = \"main\""))?.0.0,
-        algorithm: written.algorithm.ok_or(without("algorithm", "algorithm = \"HS256\""))?.0,
+        algorithm,
         issuer: written.issuer.map(|issuer| issuer.0.0),
         audience: written.audience.map(|audience| audience.0.0),
         source,

@@ -23,7 +23,7 @@ mod written;
 #[cfg(test)]
 mod tests;
 
-pub use access::{Access, AccessKey, KeyFault, KeySource, Secret};
+pub use access::{Access, AccessKey, KeyFault, KeySetSource, KeySource, Secret};
 pub use describe::{reference, restart_needed};
 pub use error::{ConfigError, Place};
 pub use keys::{Bounds, Key, Takes, keys};

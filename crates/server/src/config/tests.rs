@@ -475,6 +475,15 @@ const REFUSED: &[(&str, &str)] = &[
     ("a key without algorithm", "[[access.keys]]\nid = \"a\"\nsecret_env = \"S\""),
     ("a key without a key", "[[access.keys]]\nid = \"a\"\nalgorithm = \"HS256\""),
     ("a key from two places", "[[access.keys]]\nid = \"a\"\nalgorithm = \"HS256\"\nsecret_env = \"S\"\nsecret = \"x\""),
+    (
+        "a published secret",
+        "[[access.keys]]\nid = \"a\"\nalgorithm = \"HS256\"\njwks_url = \"https://id.example/keys\"",
+    ),
+    (
+        "a set over plain HTTP",
+        "[[access.keys]]\nid = \"a\"\nalgorithm = \"ES256\"\njwks_url = \"http://id.example/keys\"",
+    ),
+    ("a set without address", "[[access.keys]]\nid = \"a\"\nalgorithm = \"ES256\"\njwks_internal = true"),
     ("no algorithm", "[[access.keys]]\nid = \"a\"\nalgorithm = \"none\"\nsecret = \"x\""),
     (
         "two keys of one name",

@@ -68,6 +68,9 @@ pub(super) struct WrittenKey {
     pub(super) secret_env: Option<Value<Text>>,
     pub(super) secret_file: Option<Value<PathBuf>>,
     pub(super) public_key_file: Option<Value<PathBuf>>,
+    pub(super) jwks_url: Option<Value<Text>>,
+    pub(super) jwks_internal: Option<bool>,
+    pub(super) jwks_ca: Option<Value<PathBuf>>,
 }
 
 /// `[tls]`.

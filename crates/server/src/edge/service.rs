@@ -119,7 +119,7 @@ pub(super) async fn respond(site: &Rc<Site>, guest: Guest, request: Request<Inco
         Ok(_) if let Some(refused) = guest.refused => Reply::Whole(site.limited(refused).into_response()),
         // Who asks for what everybody may see is nobody's business.
         Ok(_) if is_public(parts.uri.path()) => Reply::Whole(route(site, parts, body).await),
-        Ok(_) => match access.caller(&parts, &site.hub.credentials) {
+        Ok(_) => match access.caller(&parts, &site.hub.credentials).await {
             Err(problem) => Reply::Whole(problem.into_response()),
             Ok(caller) => {
                 parts.extensions.insert(caller);
@@ -159,7 +159,7 @@ async fn subscribe(
 ) -> Result<Reply, Problem> {
     let hub = &site.hub;
     // Before anything else of the request counts, and again whenever it comes back (SEC-04, SEC-15).
-    let caller = access.subscriber(parts, visitor, &hub.credentials)?;
+    let caller = access.subscriber(parts, visitor, &hub.credentials).await?;
     let subscribe = Subscribe::parse(parts)?;
     caller.check_select(&subscribe.selection)?;
     let grant = caller.grant().cloned();

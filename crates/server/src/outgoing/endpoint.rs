@@ -113,18 +113,8 @@ impl Endpoint {
     /// # Errors
     /// [`EndpointError`]; a look-up is no part of it.
     pub(crate) fn new(url: &str, rules: &Rules) -> Result<Self, EndpointError> {
-        let uri: Uri = url.parse().map_err(|_| EndpointError::Malformed)?;
+        let Parsed { uri, secure, name } = parse(url, rules.plain)?;
         let authority = uri.authority().ok_or(EndpointError::Malformed)?;
-        let secure = match uri.scheme() {
-            Some(scheme) if *scheme == Scheme::HTTPS => true,
-            Some(scheme) if *scheme == Scheme::HTTP && rules.plain => false,
-            Some(scheme) if *scheme == Scheme::HTTP => return Err(EndpointError::NotHttps),
-            _ => return Err(EndpointError::Malformed),
-        };
-        let name = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
-        if name.is_empty() || authority.as_str().contains('@') {
-            return Err(EndpointError::Malformed);
-        }
         let tls = match secure {
             false => None,
             true => {
@@ -144,6 +134,14 @@ impl Endpoint {
             time: rules.time,
             most: rules.most,
         })
+    }
+
+    /// Whether an address could be asked, as far as its text says. `plain` as in [`Rules`].
+    ///
+    /// # Errors
+    /// [`EndpointError`].
+    pub(crate) fn check(url: &str, plain: bool) -> Result<(), EndpointError> {
+        parse(url, plain).map(|_| ())
     }
 
     /// Sends a request and reads the whole answer, whatever its status.
@@ -245,6 +243,31 @@ impl Endpoint {
             Err(error) => SendError::Connect(io::Error::other(error)),
         }
     }
+}
+
+/// An address that is taken apart.
+struct Parsed {
+    uri: Uri,
+    /// Whether it begins with `https://`.
+    secure: bool,
+    /// Its host, without brackets.
+    name: String,
+}
+
+fn parse(url: &str, plain: bool) -> Result<Parsed, EndpointError> {
+    let uri: Uri = url.parse().map_err(|_| EndpointError::Malformed)?;
+    let authority = uri.authority().ok_or(EndpointError::Malformed)?;
+    let secure = match uri.scheme() {
+        Some(scheme) if *scheme == Scheme::HTTPS => true,
+        Some(scheme) if *scheme == Scheme::HTTP && plain => false,
+        Some(scheme) if *scheme == Scheme::HTTP => return Err(EndpointError::NotHttps),
+        _ => return Err(EndpointError::Malformed),
+    };
+    let name = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
+    if name.is_empty() || authority.as_str().contains('@') {
+        return Err(EndpointError::Malformed);
+    }
+    Ok(Parsed { uri, secure, name })
 }
 
 #[cfg(test)]

@@ -18,12 +18,10 @@
 //! let answer = dispatch.spawn(async move { endpoint.send(Method::POST, headers, body).await }).await;
 //! ```
 
-#![allow(dead_code, unused_imports, reason = "its first callers are about to arrive")]
-
 mod address;
 mod courier;
 mod endpoint;
 mod trust;
 
 pub(crate) use courier::{Courier, Dispatch};
-pub(crate) use endpoint::{Endpoint, EndpointError, Reach, Rules, SendError};
+pub(crate) use endpoint::{Endpoint, EndpointError, Reach, Rules};

@@ -1,6 +1,6 @@
 //! `[access]` and its lists.
 
-use super::super::access::KeySource;
+use super::super::access::{KeySetSource, KeySource};
 use super::*;
 
 pub(in crate::config) const ACCESS_AUDIENCE: Key = Key {
@@ -128,3 +128,37 @@ pub(in crate::config) const ACCESS_KEYS_PUBLIC_KEY_FILE: Key = Key {
         _ => None,
     }),
 };
+
+pub(in crate::config) const ACCESS_KEYS_JWKS_URL: Key = Key {
+    name: "access.keys.jwks_url",
+    flag: None,
+    takes: Takes::Text,
+    meaning: "Address of a JWK set, https only; its keys for the algorithm count, each under its own `kid`.",
+    restart: false,
+    show: Show::AccessKey(|key| text(&key_set(key)?.url)),
+};
+
+pub(in crate::config) const ACCESS_KEYS_JWKS_INTERNAL: Key = Key {
+    name: "access.keys.jwks_internal",
+    flag: None,
+    takes: Takes::Switch,
+    meaning: "Whether the name in `jwks_url` may lead to this machine or a private network.",
+    restart: false,
+    show: Show::AccessKey(|key| Some(key_set(key)?.internal.to_string())),
+};
+
+pub(in crate::config) const ACCESS_KEYS_JWKS_CA: Key = Key {
+    name: "access.keys.jwks_ca",
+    flag: None,
+    takes: Takes::File,
+    meaning: "File with the certificates to trust at `jwks_url` instead of those of the system, PEM.",
+    restart: false,
+    show: Show::AccessKey(|key| text(&key_set(key)?.ca.as_ref()?.to_string_lossy())),
+};
+
+fn key_set(key: &AccessKey) -> Option<&KeySetSource> {
+    match &key.source {
+        KeySource::KeySet(set) => Some(set),
+        _ => None,
+    }
+}
