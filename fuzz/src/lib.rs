@@ -7,6 +7,7 @@ pub mod bodies;
 pub mod config;
 pub mod decoder;
 pub mod heads;
+pub mod key_sets;
 pub mod names;
 mod problem;
 pub mod publish;
@@ -19,11 +20,12 @@ pub mod tokens;
 pub type Check = fn(&[u8]);
 
 /// Every target, by the name it has in `fuzz_targets/` and in `corpus/`.
-pub const TARGETS: [(&str, Check); 10] = [
+pub const TARGETS: [(&str, Check); 11] = [
     ("bodies", bodies::check),
     ("config", config::check),
     ("decoder", decoder::check),
     ("heads", heads::check),
+    ("key_sets", key_sets::check),
     ("names", names::check),
     ("publish", publish::check),
     ("roundtrip", roundtrip::check),

@@ -35,7 +35,7 @@ fn decide(token: &str) -> Result<Grant, Refusal> {
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(NOW);
     let verifier = VERIFIER.get_or_init(|| {
         let key = Key::secret("main", Algorithm::Hs256, SECRET).expect("a good secret");
-        Verifier::new(vec![Issuer { name: None, audience: Some(AUDIENCE.to_owned()), keys: vec![key] }])
+        Verifier::new(vec![Issuer { name: None, audience: Some(AUDIENCE.to_owned()), keys: vec![key], pending: false }])
     });
     // Anybody may look into anything.
     let _ = inspect(token);

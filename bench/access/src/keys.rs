@@ -64,6 +64,11 @@ impl Pair {
             Algorithm::Hs256 => Key::secret(NAME, self.algorithm, self.public.as_bytes())?,
             algorithm => Key::from_text(NAME, algorithm, &self.public)?,
         };
-        Ok(Verifier::new(vec![Issuer { name: None, audience: Some(AUDIENCE.to_owned()), keys: vec![key] }]))
+        Ok(Verifier::new(vec![Issuer {
+            name: None,
+            audience: Some(AUDIENCE.to_owned()),
+            keys: vec![key],
+            pending: false,
+        }]))
     }
 }

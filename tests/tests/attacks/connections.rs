@@ -21,7 +21,7 @@ fn t10_slow_heads() {
 // T10, R15: bodies of which a byte comes now and then.
 #[test]
 fn t10_slow_bodies() {
-    drop(attack(SHORT, 48 * MIB, |target| slowhttptest(target, &["-B", "-i", "1", "-s", "8192", "-x", "16"])));
+    drop(attack(SHORT, 64 * MIB, |target| slowhttptest(target, &["-B", "-i", "1", "-s", "8192", "-x", "16"])));
 }
 
 // T13, R15: answers that are taken a few bytes at a time. A file of the page is asked for twice on each.
