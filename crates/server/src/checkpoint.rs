@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 #[derive(Clone, Debug)]
 pub(crate) struct Checkpoint {
     path: PathBuf,
-    kind: &'static str,
+    kind: String,
 }
 
 /// The layout written here. An older program leaves a newer file alone.
@@ -24,7 +24,8 @@ const VERSION: u32 = 1;
 
 impl Checkpoint {
     /// The file of this kind in a data folder.
-    pub(crate) fn new(folder: &Path, kind: &'static str) -> Self {
+    pub(crate) fn new(folder: &Path, kind: impl Into<String>) -> Self {
+        let kind = kind.into();
         Self { path: folder.join(format!("{kind}.checkpoint")), kind }
     }
 
@@ -38,7 +39,7 @@ impl Checkpoint {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(format!("cannot read {}: {error}", self.path.display())),
         };
-        let content = decode(self.kind, &bytes).and_then(|content| serde_json::from_slice(content).ok());
+        let content = decode(&self.kind, &bytes).and_then(|content| serde_json::from_slice(content).ok());
         content.map(Some).ok_or_else(|| format!("{} is damaged, or of another version", self.path.display()))
     }
 
@@ -47,7 +48,7 @@ impl Checkpoint {
     /// # Errors
     /// When the storage refuses; then it is the old one.
     pub(crate) fn save<T: Serialize>(&self, content: &T) -> io::Result<()> {
-        let bytes = encode(self.kind, &serde_json::to_vec(content)?);
+        let bytes = encode(&self.kind, &serde_json::to_vec(content)?);
         let fresh = self.path.with_extension("checkpoint.new");
         let mut file = File::create(&fresh)?;
         file.write_all(&bytes)?;

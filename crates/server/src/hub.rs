@@ -12,6 +12,7 @@ use crate::access::{Access, Memory};
 use crate::config::Settings;
 use crate::edge::budget::Budget;
 use crate::flow::fanout::{Message, ShardHandle};
+use crate::hooks::Hooks;
 use crate::limit::Limiter;
 use crate::observe::Counters;
 use crate::outgoing::Courier;
@@ -43,6 +44,8 @@ pub(crate) struct Hub {
     pub(crate) presence: Register,
     /// Carries the requests that the hub itself sends.
     pub(crate) outgoing: Courier,
+    /// Who else is told of topics.
+    pub(crate) hooks: Arc<Hooks>,
     draining: AtomicBool,
 }
 
@@ -60,7 +63,10 @@ impl Hub {
         let shards: Vec<Arc<ShardHandle>> = (0..settings.shards.max(1)).map(|_| Arc::default()).collect();
         let counters = shards.iter().map(|_| Arc::default()).collect();
         let (listener_tail, listener_shards) = (tail.clone(), shards.clone());
+        let hooks = Arc::new(Hooks::new(bounds.head));
+        let listener_hooks = hooks.clone();
         engine.set_listener(Box::new(move |durable| {
+            listener_hooks.notice(&durable.events);
             listener_tail.push(durable);
             listener_shards.iter().for_each(|shard| shard.wake());
         }));
@@ -78,6 +84,7 @@ impl Hub {
             credentials,
             presence: Register::default(),
             outgoing,
+            hooks,
             draining: AtomicBool::new(false),
         })
     }

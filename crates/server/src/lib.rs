@@ -2,7 +2,7 @@
 //!
 //! [`Server::start`] opens the log, binds, and serves on one thread per core until it is drained. The
 //! folders follow the way of an event: `flow/publish` → `flow/append` → `flow/fanout` → `flow/deliver`; around
-//! them `edge` (sockets), `api` (routes), `access` (who may), `presence` (who reads), `observe` (figures),
+//! them `edge` (sockets), `api` (routes), `access` (who may), `presence` (who reads), `hooks` (who else is told), `observe` (figures),
 //! `outgoing` (requests the hub itself sends) and `config`.
 //!
 //! * Nothing is fanned out before it is durable: shards learn of events from the log's durable tail only.
@@ -18,6 +18,7 @@ mod flow;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
+mod hooks;
 mod hub;
 mod limit;
 mod observe;

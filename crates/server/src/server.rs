@@ -58,6 +58,9 @@ pub enum StartError {
     /// A key of access control cannot be used.
     #[error("{0}")]
     Access(String),
+    /// A hook cannot be used.
+    #[error("{0}")]
+    Hook(String),
     /// The system gave no thread or descriptor.
     #[error("cannot start a thread of the hub: {0}")]
     System(#[from] io::Error),
@@ -72,6 +75,9 @@ pub enum ReloadError {
     /// A key of access control cannot be used.
     #[error("{0}")]
     Access(String),
+    /// A hook cannot be used.
+    #[error("{0}")]
+    Hook(String),
     /// Access control is gone from the configuration.
     #[error(
         "[access] is missing, and a running hub is not opened to everybody; write it again, or restart the hub without it"
@@ -107,6 +113,8 @@ impl Server {
         };
         let hub = Hub::new(engine, settings, Credentials::with(revoked), Courier::start()?);
         hub.replace_access(access);
+        let hooks = hub.hooks.prepare(&hub, &hub.settings()).map_err(StartError::Hook)?;
+        hub.hooks.run(hooks, &hub.outgoing.dispatch());
         let (phase, _) = watch::channel(Phase::Serving);
         let server =
             Self { hub, address, tls, phase: Arc::new(phase), threads: Mutex::default(), drain: Mutex::default() };
@@ -140,6 +148,7 @@ impl Server {
             return Err(ReloadError::Opened);
         }
         let access = Access::new(settings).map_err(ReloadError::Access)?;
+        let hooks = self.hub.hooks.prepare(&self.hub, settings).map_err(ReloadError::Hook)?;
         if let (Some(tls), Some(files)) = (&self.tls, &settings.tls) {
             tls.reload(files).map_err(ReloadError::Tls)?;
         }
@@ -149,6 +158,7 @@ impl Server {
             // They were made with credentials that may hold no longer.
             self.hub.credentials.forget();
         }
+        self.hub.hooks.run(hooks, &self.hub.outgoing.dispatch());
         tracing::info!("configuration reloaded");
         Ok(())
     }
@@ -195,6 +205,7 @@ impl Server {
             let ended = thread.join().unwrap_or_else(|_| Err(io::Error::other("a thread of the hub panicked")));
             outcome = outcome.and(ended);
         }
+        self.hub.hooks.stop();
         self.hub.engine.close();
         tracing::info!("stopped");
         outcome

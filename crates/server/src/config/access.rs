@@ -207,7 +207,11 @@ pub(super) fn is_host(text: &str) -> bool {
 /// Largest file of a key or of certificates.
 const MAX_BYTES: u64 = 256 << 10;
 
-fn read(path: &PathBuf) -> Result<String, KeyFault> {
+/// The text of a small file.
+///
+/// # Errors
+/// [`KeyFault::Unreadable`].
+pub(super) fn read(path: &PathBuf) -> Result<String, KeyFault> {
     let mut text = String::new();
     let outcome = File::open(path).and_then(|file| file.take(MAX_BYTES).read_to_string(&mut text));
     outcome.map(|_| text).map_err(|error| KeyFault::Unreadable { path: path.clone(), error })

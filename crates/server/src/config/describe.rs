@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 
 use super::access::{Access, KeySource};
 use super::error::Place;
+use super::hook::HookSecret;
 use super::keys::{CLASS, Key, Show, keys};
 use super::{Resolved, Settings};
 
@@ -63,6 +64,7 @@ impl Resolved {
             };
         }
         self.print_access_keys(&mut text);
+        self.print_hooks(&mut text);
         self.print_classes(&mut text);
         text
     }
@@ -98,6 +100,7 @@ impl Resolved {
                 self.settings.listen
             ));
         }
+        warnings.extend(self.settings.hooks.iter().flat_map(|hook| hook.warnings(&self.settings.readers)));
         warnings
     }
 
@@ -106,7 +109,7 @@ impl Resolved {
         let keys = || {
             keys().iter().filter_map(|key| match key.show {
                 Show::AccessKey(show) => Some((key, key.name.strip_prefix("access.keys.")?, show)),
-                Show::Hub(_) | Show::Class(_) | Show::Readers(_) => None,
+                Show::Hub(_) | Show::Hook(_) | Show::Class(_) | Show::Readers(_) => None,
             })
         };
         for (key, name, _) in keys() {
@@ -125,13 +128,37 @@ impl Resolved {
         }
     }
 
+    fn print_hooks(&self, text: &mut String) {
+        text.push_str("\n# Hooks: who else is told of topics. Secrets are not printed.\n");
+        let keys = || {
+            keys().iter().filter_map(|key| match key.show {
+                Show::Hook(show) => Some((key, key.name.strip_prefix("hook.")?, show)),
+                Show::Hub(_) | Show::AccessKey(_) | Show::Class(_) | Show::Readers(_) => None,
+            })
+        };
+        for (key, name, _) in keys() {
+            let _ = writeln!(text, "#   {name}: {} ({})", key.meaning, key.takes.unit());
+        }
+        for hook in &self.settings.hooks {
+            text.push_str("\n[[hook]]\n");
+            for (_, name, show) in keys() {
+                if let Some(value) = show(hook) {
+                    let _ = writeln!(text, "{name} = {value}");
+                }
+            }
+            if matches!(hook.secret, HookSecret::Inline(_)) {
+                text.push_str("# secret: set, not printed\n");
+            }
+        }
+    }
+
     fn print_classes(&self, text: &mut String) {
         text.push_str("\n# Classes: the first with a matching pattern takes a topic.\n");
         let keys: Vec<_> = keys()
             .iter()
             .filter_map(|key| match key.show {
                 Show::Class(_) | Show::Readers(_) => Some((key, key.name.strip_prefix("class.")?)),
-                Show::Hub(_) | Show::AccessKey(_) => None,
+                Show::Hub(_) | Show::AccessKey(_) | Show::Hook(_) => None,
             })
             .map(|(key, name)| (key, name, key.values(&self.settings)))
             .collect();

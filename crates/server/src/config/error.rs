@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::access::KeyFault;
+use super::hook::HookFault;
 
 /// A configuration that cannot be used. Its text is one sentence with the place and the fix.
 #[derive(Debug, thiserror::Error)]
@@ -87,6 +88,14 @@ pub(super) enum Problem {
     KeyTwice(String),
     #[error("key \"{id}\" cannot be used: {fault}")]
     BadKey { id: String, fault: KeyFault },
+    #[error("a hook without `{missing}` cannot be used; add {example}")]
+    HookWithout { missing: &'static str, example: &'static str },
+    #[error("a hook has one of `secret`, `secret_env` and `secret_file`, not {found}; keep one")]
+    HookSecrets { found: usize },
+    #[error("two hooks are called \"{0}\"; each keeps its place under its name, so rename one")]
+    HookTwice(String),
+    #[error("hook \"{id}\" cannot be used: {fault}")]
+    BadHook { id: String, fault: HookFault },
     #[error("a class without `topics` takes no event; add topics = [\"prices/**\"], or [\"**\"] for all")]
     ClassWithoutTopics,
     #[error("\"{pattern}\" is never reached because {taker} takes all its topics first; {fix}")]

@@ -9,14 +9,19 @@ use headwater_log::{Class, Classes, Durability, Pattern, Retention};
 
 use super::access::{Access, AccessKey, KeySetSource, KeySource, is_host, is_origin};
 use super::error::{ConfigError, Place, Problem};
+use super::hook::{Hook, HookSecret, is_id, is_url};
 use super::keys::{self, Bounds, Key, Takes};
 use super::layers::Layers;
 use super::units::{format_duration, format_size};
 use super::written::{
-    List, Number, Size, Text, Value, Written, WrittenAccess, WrittenClass, WrittenKey, WrittenLimits, WrittenTls,
+    List, Number, Size, Text, Value, Written, WrittenAccess, WrittenClass, WrittenHook, WrittenKey, WrittenLimits,
+    WrittenTls,
 };
 use super::{Limits, Settings, Storage, TlsFiles};
 use crate::outgoing::{Endpoint, EndpointError};
+
+/// How long a request of a hook may take, unless it is written.
+const HOOK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Makes settings of what was written.
 ///
@@ -36,6 +41,7 @@ pub(super) fn mean(written: Written, layers: &Layers<'_>) -> Result<Settings, Co
         max_age: from.duration(&keys::MAX_AGE, written.max_age, default.max_age)?,
         tls: tls(written.tls, &from)?,
         access: written.access.map(|written| access(written, layers)).transpose()?,
+        hooks: hooks(written.hook, layers)?,
         classes,
         readers,
         idempotency: from.duration(&keys::IDEMPOTENCY, written.idempotency, default.idempotency)?,
@@ -56,7 +62,7 @@ pub(super) fn mean(written: Written, layers: &Layers<'_>) -> Result<Settings, Co
 /// Checks values against the ranges of their keys, for one table of the document.
 struct Reader<'a, 't> {
     layers: &'a Layers<'t>,
-    /// `class.` plus the index of a class and a dot, in place of the `class.` of its keys; else empty.
+    /// `class.` or `hook.` plus an index and a dot, in place of the `class.` or `hook.` of its keys; else empty.
     prefix: String,
 }
 
@@ -93,9 +99,9 @@ impl Reader<'_, '_> {
     }
 
     fn place(&self, key: &Key) -> Place {
-        match key.name.strip_prefix("class.") {
-            Some(rest) => self.layers.place(&format!("{}{rest}", self.prefix)),
-            None => self.layers.place(key.name),
+        match key.name.split_once('.') {
+            Some((_, rest)) if !self.prefix.is_empty() => self.layers.place(&format!("{}{rest}", self.prefix)),
+            _ => self.layers.place(key.name),
         }
     }
 }
@@ -188,6 +194,54 @@ fn access_key(written: WrittenKey) -> Result<AccessKey, Problem> {
         audience: written.audience.map(|audience| audience.0.0),
         source,
     })
+}
+
+fn hooks(written: Vec<WrittenHook>, layers: &Layers<'_>) -> Result<Vec<Hook>, ConfigError> {
+    let mut hooks: Vec<Hook> = Vec::with_capacity(written.len());
+    for (index, hook) in written.into_iter().enumerate() {
+        let from = Reader { layers, prefix: format!("{}.{index}.", keys::HOOK) };
+        let refused = |problem| ConfigError::new(layers.place(&format!("{}.{index}", keys::HOOK)), problem);
+        let timeout = from.duration(&keys::HOOK_TIMEOUT, hook.timeout.clone(), HOOK_TIMEOUT)?;
+        let hook = hook_of(hook, timeout).map_err(refused)?;
+        if hooks.iter().any(|other| other.id == hook.id) {
+            return Err(refused(Problem::HookTwice(hook.id)));
+        }
+        hooks.push(hook);
+    }
+    Ok(hooks)
+}
+
+fn hook_of(written: WrittenHook, timeout: Duration) -> Result<Hook, Problem> {
+    let without = |missing, example| Problem::HookWithout { missing, example };
+    let bad = |key: &Key, value: &str, example| {
+        let why = format!("{value:?} is none; write one such as {example}");
+        Problem::BadValue { key: key.name.to_owned(), why }
+    };
+    let id = written.id.ok_or(without("id", "id = \"rooms\""))?.0.0;
+    let url = written.url.ok_or(without("url", "url = \"https://app.example/hook\""))?.0.0;
+    if !is_id(&id) {
+        return Err(bad(&keys::HOOK_ID, &id, "\"rooms\""));
+    }
+    if !is_url(&url) {
+        return Err(bad(&keys::HOOK_URL, &url, "\"https://app.example/hook\""));
+    }
+    if written.topics.0.is_empty() {
+        return Err(without("topics", "topics = [\"rooms/**\"], or [\"**\"] for all"));
+    }
+    if written.events.0.is_empty() {
+        return Err(without("events", "events = [\"topic.occupied\", \"topic.vacated\"]"));
+    }
+    let mut secrets: Vec<HookSecret> = Vec::new();
+    secrets.extend(written.secret.map(|secret| HookSecret::Inline(secret.0)));
+    secrets.extend(written.secret_env.map(|name| HookSecret::Variable(name.0.0, None)));
+    secrets.extend(written.secret_file.map(|path| HookSecret::File(path.0)));
+    let found = secrets.len();
+    let secret = secrets.pop().ok_or(without("secret_env", "secret_env = \"HEADWATER_HOOK_SECRET\""))?;
+    if found > 1 {
+        return Err(Problem::HookSecrets { found });
+    }
+    let (topics, events, ca) = (written.topics.0, written.events.0, written.ca_file.map(|path| path.0));
+    Ok(Hook { id, url, topics, events, secret, timeout, ca })
 }
 
 fn limits(written: WrittenLimits, from: &Reader<'_, '_>) -> Result<Limits, ConfigError> {

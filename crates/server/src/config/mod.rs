@@ -11,6 +11,7 @@
 mod access;
 mod describe;
 mod error;
+mod hook;
 mod keys;
 mod layers;
 mod meaning;
@@ -26,6 +27,7 @@ mod tests;
 pub use access::{Access, AccessKey, KeyFault, KeySetSource, KeySource, Secret};
 pub use describe::{reference, restart_needed};
 pub use error::{ConfigError, Place};
+pub use hook::{Hook, HookEvent, HookFault, HookSecret};
 pub use keys::{Bounds, Key, Takes, keys};
 pub use settings::{Limits, LogLevel, Settings, Storage, TlsFiles};
 pub use sources::{Resolved, Sources, load, load_str, resolve};

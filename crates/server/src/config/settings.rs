@@ -10,6 +10,7 @@ use headwater_hub::ReaderPolicies;
 use headwater_log::Classes;
 
 use super::access::Access;
+use super::hook::Hook;
 
 /// Everything a hub is started with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +31,8 @@ pub struct Settings {
     pub tls: Option<TlsFiles>,
     /// Who may do what; without it the hub is in development mode.
     pub access: Option<Access>,
+    /// Who else is told of topics.
+    pub hooks: Vec<Hook>,
     /// Durability, retention and event size by topic.
     pub classes: Classes,
     /// How readers are served, by topic; in the order of the classes.
@@ -157,6 +160,7 @@ impl Default for Settings {
             max_age: Duration::from_secs(3600),
             tls: None,
             access: None,
+            hooks: Vec::new(),
             classes: Classes::default(),
             readers: ReaderPolicies::default(),
             idempotency: Duration::from_secs(600),

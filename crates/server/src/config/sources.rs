@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::access::{Access, KeySource, Secret};
 use super::error::{ConfigError, Place, Problem};
+use super::hook::{Hook, HookSecret};
 use super::keys::{self, Key};
 use super::layers::{CONFIG_VARIABLE, Layers};
 use super::meaning::mean;
@@ -94,6 +95,7 @@ pub fn resolve(sources: &Sources) -> Result<Resolved, ConfigError> {
     if let Some(access) = &mut settings.access {
         complete_keys(access, sources, &layers)?;
     }
+    complete_hooks(&mut settings.hooks, sources, &layers)?;
     let names = keys::keys().iter().map(|key| key.name).chain(keys::LISTS);
     let places = names.map(|name| (name, layers.place(name))).filter(|(_, place)| *place != Place::Default).collect();
     Ok(Resolved { settings, places, file: file.map(|(path, _)| path) })
@@ -104,8 +106,7 @@ pub fn resolve(sources: &Sources) -> Result<Resolved, ConfigError> {
 fn complete_keys(access: &mut Access, sources: &Sources, layers: &Layers<'_>) -> Result<(), ConfigError> {
     for (index, key) in access.keys.iter_mut().enumerate() {
         if let KeySource::Variable(name, value) = &mut key.source {
-            let set = sources.variables.iter().find(|(known, value)| known == name.as_str() && !value.is_empty());
-            *value = set.and_then(|(_, value)| value.to_str()).map(|text| Secret(text.to_owned()));
+            *value = secret_of(name, sources);
         }
         if let Err(fault) = key.load() {
             let problem = Problem::BadKey { id: key.id.clone(), fault };
@@ -113,6 +114,26 @@ fn complete_keys(access: &mut Access, sources: &Sources, layers: &Layers<'_>) ->
         }
     }
     Ok(())
+}
+
+/// The same for the secrets of hooks.
+fn complete_hooks(hooks: &mut [Hook], sources: &Sources, layers: &Layers<'_>) -> Result<(), ConfigError> {
+    for (index, hook) in hooks.iter_mut().enumerate() {
+        if let HookSecret::Variable(name, value) = &mut hook.secret {
+            *value = secret_of(name, sources);
+        }
+        if let Err(fault) = hook.load() {
+            let problem = Problem::BadHook { id: hook.id.clone(), fault };
+            return Err(ConfigError::new(layers.place(&format!("{}.{index}", keys::HOOK)), problem));
+        }
+    }
+    Ok(())
+}
+
+/// What an environment variable holds, if it is set.
+fn secret_of(name: &str, sources: &Sources) -> Option<Secret> {
+    let set = sources.variables.iter().find(|(known, value)| known == name && !value.is_empty());
+    set.and_then(|(_, value)| value.to_str()).map(|text| Secret(text.to_owned()))
 }
 
 /// Largest file that is read.

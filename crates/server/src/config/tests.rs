@@ -11,7 +11,8 @@ use serde::Deserialize;
 
 use super::keys::Show;
 use super::written::{
-    Written, WrittenAccess, WrittenClass, WrittenKey, WrittenLimits, WrittenRetention, WrittenRights, WrittenTls,
+    Written, WrittenAccess, WrittenClass, WrittenHook, WrittenKey, WrittenLimits, WrittenRetention, WrittenRights,
+    WrittenTls,
 };
 use super::*;
 
@@ -161,11 +162,11 @@ fn every_key_yields_to_its_variable_and_the_variable_to_its_flag() {
             Show::Hub(_) => format!("{beside}{} = {low}\n", key.name),
             Show::Class(_) | Show::Readers(_) => format!("[[class]]\n{}", class_with(key, &low).join("\n")),
             // An entry needs several at once: `keys_that_verify_tokens`.
-            Show::AccessKey(_) => continue,
+            Show::AccessKey(_) | Show::Hook(_) => continue,
         };
         let variable = match key.show {
             Show::Hub(_) => bare(&middle),
-            Show::Class(_) | Show::Readers(_) | Show::AccessKey(_) => {
+            Show::Class(_) | Show::Readers(_) | Show::AccessKey(_) | Show::Hook(_) => {
                 format!("[{{ {} }}]", class_with(key, &middle).join(", "))
             }
         };
@@ -203,6 +204,27 @@ fn keys_that_verify_tokens() {
 }
 
 #[test]
+fn secrets_of_hooks_are_read_and_never_shown() {
+    let hook = |id: &str, url: &str, secret: &str| {
+        format!("[[hook]]\nid = \"{id}\"\nurl = \"{url}\"\ntopics = [\"a\"]\nevents = [\"topic.occupied\"]\n{secret}\n")
+    };
+    let file = hook("one", "http://192.168.0.1/hook", "secret = \"whsec_aHVudGVyMg==\"")
+        + &hook("two", "http://localhost:1/hook", "secret_env = \"HOOK_SECRET\"");
+    let variable = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    let resolved = read(Some(&file), &[("HOOK_SECRET", variable)], &[]).unwrap();
+    let lengths: Vec<usize> = resolved.settings.hooks.iter().map(|hook| hook.load().unwrap().len()).collect();
+    assert_eq!(lengths, [7, 24]);
+    for text in [resolved.print(), format!("{:?}", resolved.settings)] {
+        assert!(text.contains("HOOK_SECRET") && !text.contains("aHVudGVyMg") && !text.contains("MfKQ9r8"), "{text}");
+    }
+    insta::assert_snapshot!("hook_warnings", resolved.warnings().join("\n"));
+    for wrong in ["aHVudGVyMg==", "whsec_", "whsec_&&&&", ""] {
+        let error = read(Some(&file), &[("HOOK_SECRET", wrong)], &[]).unwrap_err().to_string();
+        assert!(error.contains("hook \"two\" cannot be used") && !error.contains("&&&&"), "{error}");
+    }
+}
+
+#[test]
 fn every_key_that_can_be_written_is_in_the_table_and_no_other() {
     // Serde names the fields of a struct when it meets one that is not among them.
     fn fields<'de, T: Deserialize<'de>>() -> Vec<String> {
@@ -219,10 +241,11 @@ fn every_key_that_can_be_written_is_in_the_table_and_no_other() {
         ("access.", fields::<WrittenAccess>()),
         ("access.anonymous.", fields::<WrittenRights>()),
         ("access.keys.", fields::<WrittenKey>()),
+        ("hook.", fields::<WrittenHook>()),
         ("class.", fields::<WrittenClass>()),
         ("class.retention.", fields::<WrittenRetention>()),
     ];
-    let inner = ["tls", "limits", "access", "access.anonymous", "access.keys", "class", "class.retention"];
+    let inner = ["tls", "limits", "access", "access.anonymous", "access.keys", "hook", "class", "class.retention"];
     let mut written: Vec<String> = tables
         .iter()
         .flat_map(|(table, names)| names.iter().map(move |name| format!("{table}{name}")))
@@ -489,6 +512,17 @@ const REFUSED: &[(&str, &str)] = &[
         "two keys of one name",
         "[access]\nkeys = [{ id = \"a\", algorithm = \"HS256\", secret = \"x\" }, { id = \"a\", algorithm = \"HS256\", secret = \"y\" }]",
     ),
+    ("a hook without a name", "[[hook]]\nurl = \"https://a.example\""),
+    ("a hook of a bad name", "[[hook]]\nid = \"../a\"\nurl = \"https://a.example\""),
+    ("a hook to nowhere", "[[hook]]\nid = \"a\"\nurl = \"a.example\""),
+    ("a hook about nothing", "[[hook]]\nid = \"a\"\nurl = \"https://a.example\""),
+    ("a hook that tells nothing", "[[hook]]\nid = \"a\"\nurl = \"https://a.example\"\ntopics = [\"a\"]"),
+    ("a hook that tells what there is not", "[[hook]]\nevents = [\"topic.opened\"]"),
+    (
+        "a hook without a secret",
+        "[[hook]]\nid = \"a\"\nurl = \"https://a.example\"\ntopics = [\"a\"]\nevents = [\"topic.finished\"]",
+    ),
+    ("a hook with no time", "[[hook]]\ntimeout = \"1ms\""),
     ("a heartbeat below a second", "heartbeat = \"250ms\""),
     ("a heartbeat of zero", "heartbeat = 0"),
     ("an age below the least that is not zero", "max_age = \"1ms\""),

@@ -10,6 +10,7 @@ use headwater_log::{Durability, Pattern};
 use serde::{Deserialize, Deserializer, de};
 
 use super::access::Secret;
+use super::hook::HookEvent;
 use super::keys::{IN_MEMORY, quoted};
 use super::units::{parse_duration, parse_size};
 use super::{LogLevel, Storage};
@@ -34,6 +35,7 @@ pub(super) struct Written {
     pub(super) tls: WrittenTls,
     pub(super) limits: WrittenLimits,
     pub(super) access: Option<WrittenAccess>,
+    pub(super) hook: Vec<WrittenHook>,
     pub(super) class: Vec<WrittenClass>,
 }
 
@@ -104,6 +106,21 @@ pub(super) struct WrittenLimits {
     pub(super) replay_bytes: Option<Value<Size>>,
     pub(super) body_rate: Option<Value<Size>>,
     pub(super) body_total: Option<Value<Duration>>,
+}
+
+/// One `[[hook]]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct WrittenHook {
+    pub(super) id: Option<Value<Text>>,
+    pub(super) url: Option<Value<Text>>,
+    pub(super) topics: List<Pattern>,
+    pub(super) events: List<HookEvent>,
+    pub(super) secret: Option<Value<Secret>>,
+    pub(super) secret_env: Option<Value<Text>>,
+    pub(super) secret_file: Option<Value<PathBuf>>,
+    pub(super) timeout: Option<Value<Duration>>,
+    pub(super) ca_file: Option<Value<PathBuf>>,
 }
 
 /// One `[[class]]`.
@@ -244,6 +261,12 @@ impl Scalar for LogLevel {
 impl Scalar for Durability {
     fn scan(text: &str) -> Result<Self, String> {
         word(text, &[("disk", Self::Disk), ("memory", Self::Memory)])
+    }
+}
+
+impl Scalar for HookEvent {
+    fn scan(text: &str) -> Result<Self, String> {
+        word(text, &Self::ALL.map(|event| (event.as_str(), event)))
     }
 }
 

@@ -10,6 +10,7 @@ use prometheus_client::registry::Registry;
 use super::counters::{Counter, Counters};
 use super::stats::memory_bytes;
 use crate::flow::fanout::CloseCause;
+use crate::hooks::Status;
 use crate::hub::Hub;
 use crate::limit::Limit;
 
@@ -32,6 +33,7 @@ impl std::fmt::Debug for Snapshot {
 }
 
 type Read = fn(&Counters) -> &Counter;
+type ReadHook = fn(&Status) -> u64;
 
 /// Counters that are summed over the shards.
 const COUNTERS: [(&str, &str, Read); 14] = [
@@ -104,6 +106,26 @@ impl Collector for Snapshot {
         let usage = hub.engine.usage();
         let sessions_limit = hub.budget.sessions(&hub.settings().limits) as u64;
         let healthy = hub.engine.health() == Health::Ready;
+        let hooks = hub.hooks.statuses();
+        let counters: [(&str, &str, ReadHook); 3] = [
+            ("headwater_hook_delivered", "What the receivers of hooks have taken, by hook", |hook| {
+                hook.delivered.get()
+            }),
+            ("headwater_hook_failed", "What they never took, by hook", |hook| hook.failed.get()),
+            ("headwater_hook_retries", "Requests of hooks that repeat one, by hook", |hook| hook.retries.get()),
+        ];
+        for (name, help, read) in counters {
+            let mut family = encoder.encode_descriptor(name, help, None, kind)?;
+            for (id, status) in &hooks {
+                ConstCounter::new(read(status)).encode(family.encode_family(&[("hook", id.as_str())])?)?;
+            }
+        }
+        let lag = ConstGauge::new(0u64).metric_type();
+        let help = "Seconds that the event a hook is telling has waited, by hook";
+        let mut family = encoder.encode_descriptor("headwater_hook_lag_seconds", help, None, lag)?;
+        for (id, status) in &hooks {
+            ConstGauge::new(status.lag_s()).encode(family.encode_family(&[("hook", id.as_str())])?)?;
+        }
         let told = ConstCounter::new(hub.presence.told());
         let (name, help) = ("headwater_presence_events", "Members told to have joined or left");
         told.encode(encoder.encode_descriptor(name, help, None, told.metric_type())?)?;

@@ -5,6 +5,6 @@ mod metrics;
 mod refusals;
 mod stats;
 
-pub(crate) use counters::Counters;
+pub(crate) use counters::{Counter, Counters};
 pub(crate) use metrics::render;
 pub(crate) use stats::publish_stats;

@@ -9,6 +9,6 @@ mod keeper;
 mod past;
 mod register;
 
-pub(crate) use event::{PREFIX, rfc3339};
+pub(crate) use event::{PREFIX, is_joined, rfc3339, topic_of};
 pub(crate) use keeper::keep;
 pub(crate) use register::{Change, Question, Register};

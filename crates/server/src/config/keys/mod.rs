@@ -3,6 +3,7 @@
 
 mod access;
 mod class;
+mod hook;
 mod hub;
 mod limits;
 
@@ -14,10 +15,12 @@ use headwater_log::{Class, Pattern};
 
 use super::Settings;
 use super::access::{Access, AccessKey};
+use super::hook::Hook;
 use super::units::{format_duration, format_size};
 
 pub(super) use access::*;
 pub(super) use class::*;
+pub(super) use hook::*;
 pub(super) use hub::*;
 pub(super) use limits::*;
 
@@ -85,6 +88,8 @@ pub(super) enum Show {
     Hub(fn(&Settings) -> Option<String>),
     /// A key of every key that verifies tokens, none while it is not set or not to be shown.
     AccessKey(fn(&AccessKey) -> Option<String>),
+    /// A key of every hook, none while it is not set or not to be shown.
+    Hook(fn(&Hook) -> Option<String>),
     /// A key of every class.
     Class(fn(&Class) -> String),
     /// A key of every class, about those who read it.
@@ -98,6 +103,7 @@ impl Key {
             Show::Hub(_) => self.name,
             Show::Class(_) | Show::Readers(_) => CLASS,
             Show::AccessKey(_) => ACCESS_KEYS,
+            Show::Hook(_) => HOOK,
         };
         format!("{PREFIX}{}", name.to_uppercase().replace('.', "__"))
     }
@@ -106,7 +112,7 @@ impl Key {
     pub fn default(&self) -> Option<String> {
         match self.show {
             Show::Hub(show) => show(&Settings::default()),
-            Show::AccessKey(_) => None,
+            Show::AccessKey(_) | Show::Hook(_) => None,
             Show::Class(_) if self.takes == Takes::Patterns => None,
             Show::Class(show) => Some(show(&Class::default())),
             Show::Readers(show) => Some(show(ReaderPolicy::default())),
@@ -117,6 +123,7 @@ impl Key {
     pub(super) fn values(&self, settings: &Settings) -> Vec<String> {
         match self.show {
             Show::Hub(show) => show(settings).into_iter().collect(),
+            Show::Hook(show) => settings.hooks.iter().filter_map(show).collect(),
             Show::Class(show) => settings.classes.iter().map(show).collect(),
             Show::Readers(show) => settings.readers.iter().map(show).collect(),
             Show::AccessKey(show) => settings.access.iter().flat_map(|access| &access.keys).filter_map(show).collect(),
@@ -219,8 +226,11 @@ pub(super) const CLASS: &str = "class";
 /// The list of keys that verify tokens.
 pub(super) const ACCESS_KEYS: &str = "access.keys";
 
+/// The list of hooks.
+pub(super) const HOOK: &str = "hook";
+
 /// The lists of tables.
-pub(super) const LISTS: [&str; 2] = [CLASS, ACCESS_KEYS];
+pub(super) const LISTS: [&str; 3] = [CLASS, ACCESS_KEYS, HOOK];
 
 const KEYS: &[&Key] = &[
     &LISTEN,
@@ -273,6 +283,15 @@ const KEYS: &[&Key] = &[
     &ACCESS_KEYS_JWKS_URL,
     &ACCESS_KEYS_JWKS_INTERNAL,
     &ACCESS_KEYS_JWKS_CA,
+    &HOOK_ID,
+    &HOOK_URL,
+    &HOOK_TOPICS,
+    &HOOK_EVENTS,
+    &HOOK_SECRET,
+    &HOOK_SECRET_ENV,
+    &HOOK_SECRET_FILE,
+    &HOOK_TIMEOUT,
+    &HOOK_CA_FILE,
     &CLASS_TOPICS,
     &CLASS_DURABILITY,
     &CLASS_RETENTION_AGE,
