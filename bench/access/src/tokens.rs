@@ -38,9 +38,9 @@ pub fn measure(pair: &Pair) -> Result<Figures, Failure> {
     Ok(figures)
 }
 
-/// The token with another subject's claims under the same signature: one character of them is another.
+/// The token with another signature: one character of it is another.
 fn forge(token: &str) -> String {
-    let at = token.find('.').map_or(0, |dot| dot + 20);
+    let at = token.rfind('.').map_or(0, |dot| dot + 10);
     let other = if token.as_bytes()[at] == b'A' { "B" } else { "A" };
     format!("{}{other}{}", &token[..at], &token[at + 1..])
 }
