@@ -143,9 +143,7 @@ impl Keeper {
         if let Some(presence) = &mut self.presence {
             presence.set_grace(grace_ms);
         }
-        if self.policies == settings.readers {
-            return;
-        }
+        // Even if nothing seems to have changed: what was off for a moment was off for those who came meanwhile.
         self.policies = settings.readers.clone();
         if !self.policies.keep_any_presence() {
             self.presence = None;
