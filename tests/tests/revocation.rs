@@ -138,6 +138,8 @@ fn what_cannot_be_revoked_is_said() {
     let name = found["sessions"][0]["session"].as_str().unwrap().to_owned();
     assert_eq!(send(&json!({ "session": name }).to_string()), 409);
     assert_eq!(send("{\"token\":\"t\",\"expires_at\":\"2999-01-01T00:00:00Z\"}"), 201);
+    let rounded = revoke(&client, &json!({ "issued_before": "2001-01-01T00:00:00.5Z" }));
+    assert_eq!(rounded["issued_before"], "2001-01-01T00:00:01Z", "a token of that second may be older");
     // Only for administrators.
     let request = Request::post("/v1/admin/revocations", "{\"token\":\"t\"}");
     assert_eq!(client.send(&request).status(), 401);

@@ -160,7 +160,9 @@ impl TryFrom<Value> for Time {
 
     fn try_from(value: Value) -> Result<Self, Self::Error> {
         let written = value.as_str().and_then(|text| OffsetDateTime::parse(text, &Rfc3339).ok());
-        let written = written.and_then(|time| u64::try_from(time.unix_timestamp()).ok());
+        // A second that has begun counts whole: what was issued in it may have been issued before.
+        let whole = |time: OffsetDateTime| time.unix_timestamp() + i64::from(time.nanosecond() > 0);
+        let written = written.and_then(|time| u64::try_from(whole(time)).ok());
         value.as_u64().or(written).map(Self).ok_or("a time is seconds since 1970 or RFC 3339")
     }
 }
