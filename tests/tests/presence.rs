@@ -297,6 +297,7 @@ fn a_reload_switches_presence_on_and_off() {
     });
     let _bob = reader(client, "bob", "rooms/1");
     hub.reload(&rooms());
+    until("presence again", || (client.send(&as_admin(Request::get(path))).status() == 200).then_some(()));
     // Nobody left; and who came meanwhile is told now.
     let listing = wait_for(client, "rooms/1", 2, 2);
     assert_eq!(listing["members"][1]["member"], "bob");
