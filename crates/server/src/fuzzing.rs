@@ -73,12 +73,14 @@ impl Site {
     pub fn new() -> Self {
         let engine = Memory::new(MemoryOptions::default());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+        let access_log = crate::observe::AccessLog::start(&crate::config::AccessLogTarget::Off).expect("a thread");
         Self {
             hub: Hub::new(
                 engine,
                 Settings { shards: 1, ..Settings::default() },
                 Credentials::default(),
                 Courier::start().expect("a thread"),
+                access_log,
             ),
             runtime,
             phase: watch::Sender::new(Phase::Serving),

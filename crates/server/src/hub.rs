@@ -14,7 +14,7 @@ use crate::edge::budget::Budget;
 use crate::flow::fanout::{Message, ShardHandle};
 use crate::hooks::Hooks;
 use crate::limit::Limiter;
-use crate::observe::Counters;
+use crate::observe::{AccessLog, Counters};
 use crate::outgoing::Courier;
 use crate::presence::{PREFIX, Register};
 
@@ -32,6 +32,7 @@ pub(crate) struct Hub {
     pub(crate) started: Instant,
     /// How many connections and sessions there may be.
     pub(crate) budget: Budget,
+    pub(crate) access_log: AccessLog,
     /// How much one address, subject or topic may have.
     pub(crate) limiter: Arc<Limiter>,
     /// Replaced as a whole by a reload.
@@ -56,6 +57,7 @@ impl Hub {
         settings: Settings,
         credentials: Memory,
         outgoing: Courier,
+        access_log: AccessLog,
     ) -> Arc<Self> {
         let bounds = engine.bounds();
         let wire = Wire::new(bounds.epoch);
@@ -78,6 +80,7 @@ impl Hub {
             counters,
             started: Instant::now(),
             budget: Budget::new(settings.limits.connections),
+            access_log,
             limiter: Limiter::new(),
             settings: RwLock::new(Arc::new(settings)),
             access: RwLock::new(Arc::new(Access::development())),

@@ -18,6 +18,7 @@ use crate::edge::listener;
 use crate::edge::tls::Tls;
 use crate::flow::fanout::{Message, Shard};
 use crate::hub::{Hub, with_own_topics};
+use crate::observe::AccessLog;
 use crate::outgoing::Courier;
 use crate::{observe, presence};
 
@@ -61,6 +62,9 @@ pub enum StartError {
     /// A hook cannot be used.
     #[error("{0}")]
     Hook(String),
+    /// The access log cannot be opened.
+    #[error("cannot open the access log: {0}; check the path in access_log and who may write there")]
+    AccessLog(io::Error),
     /// The system gave no thread or descriptor.
     #[error("cannot start a thread of the hub: {0}")]
     System(#[from] io::Error),
@@ -78,6 +82,9 @@ pub enum ReloadError {
     /// A hook cannot be used.
     #[error("{0}")]
     Hook(String),
+    /// The access log cannot be opened.
+    #[error("cannot open the access log: {0}; check the path in access_log and who may write there")]
+    AccessLog(io::Error),
     /// Access control is gone from the configuration.
     #[error(
         "[access] is missing, and a running hub is not opened to everybody; write it again, or restart the hub without it"
@@ -105,13 +112,14 @@ impl Server {
             error,
         })?;
         let address = listeners[0].local_addr()?;
+        let access_log = AccessLog::start(&settings.access_log).map_err(StartError::AccessLog)?;
         let engine = open_log(&settings)?;
         // After the log, which holds the lock of the folder.
         let revoked = match &settings.storage {
             Storage::Disk(folder) => Revoked::open(folder).map_err(StartError::Access)?,
             Storage::Memory => Revoked::default(),
         };
-        let hub = Hub::new(engine, settings, Credentials::with(revoked), Courier::start()?);
+        let hub = Hub::new(engine, settings, Credentials::with(revoked), Courier::start()?, access_log);
         hub.replace_access(access);
         let hooks = hub.hooks.prepare(&hub, &hub.settings()).map_err(StartError::Hook)?;
         hub.hooks.run(hooks, &hub.outgoing.dispatch());
@@ -149,6 +157,8 @@ impl Server {
         }
         let access = Access::new(settings).map_err(ReloadError::Access)?;
         let hooks = self.hub.hooks.prepare(&self.hub, settings).map_err(ReloadError::Hook)?;
+        // Every time, so that a file that was moved away is let go.
+        self.hub.access_log.reopen(&settings.access_log).map_err(ReloadError::AccessLog)?;
         if let (Some(tls), Some(files)) = (&self.tls, &settings.tls) {
             tls.reload(files).map_err(ReloadError::Tls)?;
         }
@@ -207,6 +217,7 @@ impl Server {
         }
         self.hub.hooks.stop();
         self.hub.engine.close();
+        self.hub.access_log.flush();
         tracing::info!("stopped");
         outcome
     }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use headwater_server::Server;
-use headwater_server::config::{Settings, Storage, load_str};
+use headwater_server::config::{AccessLogTarget, Settings, Storage, load_str};
 
 use crate::client::Client;
 
@@ -26,7 +26,9 @@ impl LocalHub {
     pub fn with(toml: &str) -> Self {
         let settings = load_str(toml).unwrap_or_else(|error| panic!("{error}"));
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-        let settings = Settings { listen, storage: Storage::Memory, ..settings };
+        // Its standard error is that of the test.
+        let access_log = AccessLogTarget::Off;
+        let settings = Settings { listen, storage: Storage::Memory, access_log, ..settings };
         Self { server: Server::start(settings).unwrap() }
     }
 

@@ -54,11 +54,13 @@ mod tests {
     /// The methods a route has by its own word, if it does not have this one. A refusal is ready at once; handlers may
     /// wait for shards, which do not run here.
     async fn refused(method: &str, path: &str) -> Option<BTreeSet<String>> {
+        let access_log = crate::observe::AccessLog::start(&crate::config::AccessLogTarget::Off).unwrap();
         let hub = Hub::new(
             Memory::new(MemoryOptions::default()),
             Settings { shards: 1, ..Settings::default() },
             Credentials::default(),
             Courier::start().unwrap(),
+            access_log,
         );
         let counters = hub.counters[0].clone();
         let mut routes = routes(Api { hub, counters, phase: watch::channel(Phase::Serving).1 });

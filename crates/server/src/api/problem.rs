@@ -176,6 +176,10 @@ impl Problem {
     }
 }
 
+/// What kind of refusal an answer is, as an extension of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Kind(pub(crate) &'static str);
+
 /// `topic-finished` → `Topic finished`.
 fn title(kind: &str) -> String {
     let mut words = kind.replace('-', " ");
@@ -190,6 +194,7 @@ impl IntoResponse for Problem {
         if let Some(reason) = self.rest.reason {
             response.extensions_mut().insert(Reason(reason));
         }
+        response.extensions_mut().insert(Kind(self.rest.kind));
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(allow) = self.rest.allow {

@@ -51,6 +51,7 @@ pub(super) fn mean(written: Written, layers: &Layers<'_>) -> Result<Settings, Co
         memory: from.size(&keys::MEMORY, written.memory, default.memory)?,
         limits: limits(written.limits, &from)?,
         log: written.log.map_or(default.log, |log| log.0),
+        access_log: written.access_log.map_or(default.access_log, |target| target.0),
         trusted_proxies: written.trusted_proxies.0,
         storage,
     };

@@ -29,5 +29,5 @@ pub use describe::{reference, restart_needed};
 pub use error::{ConfigError, Place};
 pub use hook::{Hook, HookEvent, HookFault, HookSecret};
 pub use keys::{Bounds, Key, Takes, keys};
-pub use settings::{Limits, LogLevel, Settings, Storage, TlsFiles};
+pub use settings::{AccessLogTarget, Limits, LogLevel, Settings, Storage, TlsFiles};
 pub use sources::{Resolved, Sources, load, load_str, resolve};

@@ -51,8 +51,21 @@ pub struct Settings {
     pub limits: Limits,
     /// What is logged to standard error.
     pub log: LogLevel,
+    /// Where sessions and publishes are logged, one line each. Default standard error.
+    pub access_log: AccessLogTarget,
     /// Proxies that are believed when they name whom they speak for. Default none.
     pub trusted_proxies: Vec<Network>,
+}
+
+/// Where the access log goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AccessLogTarget {
+    /// Nowhere.
+    Off,
+    /// To standard error.
+    Stderr,
+    /// To the end of this file.
+    File(PathBuf),
 }
 
 /// Where the log lives.
@@ -170,6 +183,7 @@ impl Default for Settings {
             memory: 64 << 20,
             limits: Limits::default(),
             log: LogLevel::Info,
+            access_log: AccessLogTarget::Stderr,
             trusted_proxies: Vec::new(),
         }
     }

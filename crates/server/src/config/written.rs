@@ -13,7 +13,7 @@ use super::access::Secret;
 use super::hook::HookEvent;
 use super::keys::{IN_MEMORY, quoted};
 use super::units::{parse_duration, parse_size};
-use super::{LogLevel, Storage};
+use super::{AccessLogTarget, LogLevel, Storage};
 
 /// The whole file.
 #[derive(Debug, Default, Deserialize)]
@@ -31,6 +31,7 @@ pub(super) struct Written {
     pub(super) segment: Option<Value<Size>>,
     pub(super) memory: Option<Value<Size>>,
     pub(super) log: Option<Value<LogLevel>>,
+    pub(super) access_log: Option<Value<AccessLogTarget>>,
     pub(super) trusted_proxies: List<Network>,
     pub(super) tls: WrittenTls,
     pub(super) limits: WrittenLimits,
@@ -192,6 +193,16 @@ impl Scalar for Secret {
 impl Scalar for Algorithm {
     fn scan(text: &str) -> Result<Self, String> {
         word(text, &Self::ALL.map(|algorithm| (algorithm.as_str(), algorithm)))
+    }
+}
+
+impl Scalar for AccessLogTarget {
+    fn scan(text: &str) -> Result<Self, String> {
+        match text {
+            "off" => Ok(Self::Off),
+            "-" => Ok(Self::Stderr),
+            path => PathBuf::scan(path).map(Self::File),
+        }
     }
 }
 

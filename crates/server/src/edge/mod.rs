@@ -10,3 +10,4 @@ mod patient;
 pub(crate) mod rules;
 mod service;
 pub(crate) mod tls;
+mod trace;

@@ -17,6 +17,7 @@ use hyper::body::Incoming;
 use tower_service::Service;
 
 use super::connection::{Guest, Site};
+use super::trace::Trace;
 use crate::access::{Access, Visitor, source};
 use crate::api::headers;
 use crate::api::problem::{Problem, Reason};
@@ -104,6 +105,7 @@ pub(super) enum ReplyBody {
 /// Answers a request of a guest.
 pub(super) async fn respond(site: &Rc<Site>, guest: Guest, request: Request<Incoming>) -> Reply {
     let (mut parts, body) = request.into_parts();
+    let mut trace = Trace::begin(&parts);
     let source = source(&parts.headers, guest.peer, &site.hub.settings().trusted_proxies);
     parts.extensions.insert(source);
     let access = site.hub.access();
@@ -112,7 +114,7 @@ pub(super) async fn respond(site: &Rc<Site>, guest: Guest, request: Request<Inco
         Err(problem) => Reply::Whole(problem.clone().into_response()),
         Ok(_) if parts.method == Method::OPTIONS => Reply::Whole(preflight()),
         Ok(visitor) if parts.uri.path() == "/v1/events" && matches!(parts.method, Method::GET | Method::HEAD) => {
-            subscribe(site, guest, &access, visitor, &parts)
+            subscribe(site, guest, &access, visitor, &parts, &mut trace)
                 .await
                 .unwrap_or_else(|problem| Reply::Whole(problem.into_response()))
         }
@@ -122,12 +124,14 @@ pub(super) async fn respond(site: &Rc<Site>, guest: Guest, request: Request<Inco
         Ok(_) => match access.caller(&parts, &site.hub.credentials).await {
             Err(problem) => Reply::Whole(problem.into_response()),
             Ok(caller) => {
+                trace.grant = caller.grant().cloned();
                 parts.extensions.insert(caller);
                 Reply::Whole(route(site, parts, body).await)
             }
         },
     };
     site.finish(&mut reply, visitor.as_ref().ok());
+    trace.end(&site.hub.access_log, &reply, source.address);
     reply
 }
 
@@ -156,13 +160,16 @@ async fn subscribe(
     access: &Access,
     visitor: &Visitor,
     parts: &http::request::Parts,
+    trace: &mut Trace,
 ) -> Result<Reply, Problem> {
     let hub = &site.hub;
     // Before anything else of the request counts, and again whenever it comes back (SEC-04, SEC-15).
     let caller = access.subscriber(parts, visitor, &hub.credentials).await?;
     let subscribe = Subscribe::parse(parts)?;
+    trace.selection = Some(subscribe.selection.clone());
     caller.check_select(&subscribe.selection)?;
     let grant = caller.grant().cloned();
+    trace.grant.clone_from(&grant);
     let head_only = parts.method == Method::HEAD;
     let settings = hub.settings();
     check_topics(&subscribe.selection, settings.limits.topics)?;
@@ -213,6 +220,7 @@ async fn subscribe(
                 log: start.log,
                 grant,
                 flow: subscribe.flow,
+                address: source.address,
                 held,
                 party,
             };
@@ -230,6 +238,7 @@ async fn subscribe(
                 log,
                 grant,
                 flow: subscribe.flow,
+                address: source.address,
                 held,
                 party,
             };
@@ -342,6 +351,11 @@ impl Site {
 }
 
 impl Stream {
+    /// Whether it ends with its first bytes.
+    pub(super) fn is_sent_away(&self) -> bool {
+        matches!(&self.body, StreamBody::Whole(bytes) if !bytes.is_empty())
+    }
+
     /// The answer as HTTP/1.1 bytes: the body is delimited by close, so that every reader gets the same bytes.
     pub(super) fn into_http1(self) -> Http1 {
         let mut bytes = Vec::with_capacity(512);

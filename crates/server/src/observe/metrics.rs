@@ -103,6 +103,12 @@ impl Collector for Snapshot {
                 ConstCounter::new(total).encode(family.encode_family(&[("limit", limit.as_str())])?)?;
             }
         }
+        for (name, help, total) in [
+            ("headwater_access_log_lost", "Lines of the access log that were lost", hub.access_log.lost()),
+            ("headwater_access_log_omitted", "Publishes without a line of the access log", hub.access_log.omitted()),
+        ] {
+            ConstCounter::new(total).encode(encoder.encode_descriptor(name, help, None, kind)?)?;
+        }
         let usage = hub.engine.usage();
         let sessions_limit = hub.budget.sessions(&hub.settings().limits) as u64;
         let healthy = hub.engine.health() == Health::Ready;

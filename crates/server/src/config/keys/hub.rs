@@ -1,6 +1,6 @@
 //! Keys at the top of the file, and `[tls]`.
 
-use super::super::{LogLevel, Storage};
+use super::super::{AccessLogTarget, LogLevel, Storage};
 use super::*;
 
 pub(in crate::config) const LISTEN: Key = Key {
@@ -122,6 +122,19 @@ pub(in crate::config) const LOG: Key = Key {
             LogLevel::Info => "info",
             LogLevel::Debug => "debug",
         })
+    }),
+};
+
+pub(in crate::config) const ACCESS_LOG: Key = Key {
+    name: "access_log",
+    flag: Some("access-log"),
+    takes: Takes::File,
+    meaning: "Where each session and publish has its line: a file, \"-\" for standard error, or \"off\"; a reload opens the file again.",
+    restart: false,
+    show: Show::Hub(|settings| match &settings.access_log {
+        AccessLogTarget::Off => text("off"),
+        AccessLogTarget::Stderr => text("-"),
+        AccessLogTarget::File(path) => text(&path.to_string_lossy()),
     }),
 };
 

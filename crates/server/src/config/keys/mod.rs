@@ -245,6 +245,7 @@ const KEYS: &[&Key] = &[
     &SEGMENT,
     &MEMORY,
     &LOG,
+    &ACCESS_LOG,
     &TRUSTED_PROXIES,
     &TLS_CERTIFICATE,
     &TLS_KEY,

@@ -138,6 +138,7 @@ impl Pull {
             Step::Control => {
                 let bytes = Bytes::from(std::mem::take(&mut entry.control));
                 entry.sent_ms = now;
+                entry.bytes += bytes.len() as u64;
                 state.counters.bytes_out.add(bytes.len() as u64);
                 return Poll::Ready(Some(Piece::Control(bytes)));
             }
@@ -170,6 +171,7 @@ impl Pull {
         let end = run.bytes.len().min(from.saturating_add(most));
         entry.session.advance(&run, end);
         entry.sent_ms = now;
+        entry.bytes += (end - from) as u64;
         state.counters.delivered(&run, from, end);
         state.counters.bytes_out.add((end - from) as u64);
         Poll::Ready(Some(Piece::Run(part(run, from, end))))

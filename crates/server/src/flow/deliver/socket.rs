@@ -180,6 +180,7 @@ impl State {
         };
         if sent > 0 {
             entry.sent_ms = now;
+            entry.bytes += sent as u64;
             self.counters.bytes_out.add(sent as u64);
         }
         if sent < bytes.len() && !was_blocked {

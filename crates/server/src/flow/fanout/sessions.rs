@@ -1,5 +1,6 @@
 //! The sessions of one shard: a table of slots, reused, with generations.
 
+use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::task::Waker;
@@ -93,6 +94,8 @@ pub(crate) struct Opening {
     pub(crate) grant: Option<Arc<Grant>>,
     /// How its client wants to be served.
     pub(crate) flow: Flow,
+    /// From where its client comes.
+    pub(crate) address: IpAddr,
     /// What it counts as.
     pub(crate) held: Held,
     /// Who is charged for what it reads from the log; nobody where that is not limited.
@@ -136,6 +139,10 @@ pub(crate) struct Entry {
     pub(crate) closes_slow: bool,
     /// Present if it gets at most so many deliveries a second.
     pub(crate) pace: Option<Box<Pace>>,
+    /// From where its client comes.
+    pub(crate) address: IpAddr,
+    /// Bytes that were sent.
+    pub(crate) bytes: u64,
     /// What it counts as, until it ends.
     pub(crate) _held: Held,
     /// Who is charged for what it reads from the log; nobody where that is not limited.

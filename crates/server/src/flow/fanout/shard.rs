@@ -7,7 +7,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use headwater_hub::{Closing, FanOut, Group, Place, Session, Ticket, Wheel};
 use rustix::event::epoll;
@@ -21,7 +21,7 @@ use super::sessions::{CloseCause, Driver, Entry, Opening, SessionTable};
 use super::{Message, ShardHandle};
 use crate::flow::deliver::Found;
 use crate::hub::Hub;
-use crate::observe::Counters;
+use crate::observe::{Counters, Record, What};
 
 /// What the tasks of one thread share.
 pub(crate) struct Shard {
@@ -179,7 +179,7 @@ impl State {
     pub(crate) fn open(&mut self, opening: Opening, driver: Driver) -> Ticket {
         let now = self.now_ms();
         let settings = self.hub.settings();
-        let Opening { selection, format, cursor, first_bytes, log, grant, flow, held, party } = opening;
+        let Opening { selection, format, cursor, first_bytes, log, grant, flow, address, held, party } = opening;
         let over = settings.readers.over(&selection);
         let conflate = flow.conflation(over);
         let (group, member) = self.fanout.join(selection, format, conflate, self.sessions.next_ticket().slot);
@@ -210,6 +210,8 @@ impl State {
             thins_slow: over.thins_slow,
             closes_slow: over.closes_slow,
             pace: flow.pace(over, now * 1000),
+            address,
+            bytes: 0,
             _held: held,
             party,
             due_ms: 0,
@@ -240,6 +242,7 @@ impl State {
         let Some(ticket) = self.sessions.ticket(slot) else { return };
         let Some(entry) = self.sessions.remove(slot) else { return };
         self.depart(ticket, &entry);
+        self.log_end(&entry, cause, now);
         if let Some(moved) = self.fanout.leave(entry.session.group, entry.session.member)
             && let Some(other) = self.sessions.get_mut(moved)
         {
@@ -271,6 +274,23 @@ impl State {
                 puller.task.filter(|_| deaf).iter().for_each(AbortHandle::abort);
             }
         }
+    }
+
+    /// Notes the end of a session in the access log.
+    fn log_end(&self, entry: &Entry, cause: CloseCause, now: u64) {
+        if !self.hub.access_log.is_on() {
+            return;
+        }
+        self.hub.access_log.note(Record {
+            what: What::Session(self.fanout.group(entry.session.group).map(|group| group.selection.clone())),
+            status: 200,
+            reason: Some(cause.as_str()),
+            duration: Duration::from_millis(now.saturating_sub(entry.opened_ms)),
+            bytes: Some(entry.bytes),
+            last_id: Some(self.hub.wire.position(entry.session.told()).to_string()),
+            grant: entry.grant.clone(),
+            address: entry.address,
+        });
     }
 
     /// Whether every topic of this group is finished at the shard's head.

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use super::{BodyKind, Context, body, body_kind, check, single, stream};
+use super::{BodyKind, Context, LastId, body, body_kind, check, single, stream};
 use crate::api::problem::Problem;
 use crate::flow::append;
 
@@ -37,6 +37,7 @@ pub(crate) async fn publish_batch(context: Context<'_>, parts: Parts, body: Body
         let body = axum::Json(json!({ "id": context.id(receipts[0].seq) }));
         let mut response = (context.stored(&receipts), body).into_response();
         response.headers_mut().insert(header::LOCATION, single::location(&topic));
+        response.extensions_mut().insert(LastId(context.id(receipts[0].seq)));
         return Ok(response);
     }
     let items: Vec<&RawValue> = serde_json::from_str(&text).map_err(|error| not_json("body", &error))?;
@@ -54,7 +55,8 @@ pub(crate) async fn publish_batch(context: Context<'_>, parts: Parts, body: Body
     context.admit(&events)?;
     let receipts = append::submit(context.hub, events).wait().await?;
     let ids: Vec<String> = receipts.iter().map(|receipt| context.id(receipt.seq)).collect();
-    Ok((context.stored(&receipts), axum::Json(json!({ "ids": ids }))).into_response())
+    let last = ids.last().cloned().map(LastId).map(axum::Extension);
+    Ok((context.stored(&receipts), last, axum::Json(json!({ "ids": ids }))).into_response())
 }
 
 /// One event as written.

@@ -35,6 +35,10 @@ pub(crate) struct Context<'a> {
     pub(crate) party: Option<PartyKey>,
 }
 
+/// The id of the last event that a publish has stored, as an extension of its answer.
+#[derive(Clone, Debug)]
+pub(crate) struct LastId(pub(crate) String);
+
 /// How a body is to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum BodyKind {

@@ -7,7 +7,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, header};
 use serde_json::json;
 
-use super::{BodyKind, Context, body, body_kind, check, stream};
+use super::{BodyKind, Context, LastId, body, body_kind, check, stream};
 use crate::api::problem::Problem;
 use crate::api::query::Query;
 use crate::flow::append;
@@ -56,6 +56,7 @@ async fn one(context: Context<'_>, envelope: Envelope, body: Body) -> Result<Res
     let status = context.stored(&receipts[..1]);
     let mut response = (status, axum::Json(json!({ "id": context.id(receipts[0].seq) }))).into_response();
     response.headers_mut().insert(header::LOCATION, location(&topic));
+    response.extensions_mut().insert(LastId(context.id(receipts[0].seq)));
     Ok(response)
 }
 

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::single::Envelope;
-use super::{Context, batch, body, check};
+use super::{Context, LastId, batch, body, check};
 use crate::api::problem::Problem;
 use crate::edge::connection::Phase;
 use crate::flow::append::{self, Pending};
@@ -212,7 +212,8 @@ impl<'a> Feed<'a> {
         if self.omitted > 0 {
             answer["omitted"] = self.omitted.into();
         }
-        Ok((status, axum::Json(answer)).into_response())
+        let last = self.receipts.back().map(|receipt| axum::Extension(LastId(self.context.id(receipt.seq))));
+        Ok((status, last, axum::Json(answer)).into_response())
     }
 
     /// Refuses the rest of a body. What came before is stored, and the answer says so.
