@@ -285,9 +285,14 @@ fn t3_sec_06_a_ticket_opens_a_stream_and_its_reconnects() {
     let ask = |body: &str| client.send(&bearer(Request::post("/v1/tickets", body), &ada));
     assert_eq!(refusal(&client.send(&Request::post("/v1/tickets", "{\"subscribe\":[\"public/x\"]}"))), missing());
     assert_eq!(refusal(&ask("{\"subscribe\":[\"**\"]}")), forbidden("subscribe"));
-    for wrong in
-        ["", "[]", "{\"subscribe\":[]}", "{\"subscribe\":[\"a//b\"]}", "{\"subscribe\":[\"orders/1\"],\"ttl\":61}"]
-    {
+    for wrong in [
+        "",
+        "[]",
+        "[[\"orders/1\"],30]",
+        "{\"subscribe\":[]}",
+        "{\"subscribe\":[\"a//b\"]}",
+        "{\"subscribe\":[\"orders/1\"],\"ttl\":61}",
+    ] {
         assert_eq!(ask(wrong).status(), 400, "{wrong}");
     }
     let answer = ask("{\"subscribe\":[\"orders/42\"],\"ttl\":30}").expect(201).json();

@@ -47,5 +47,5 @@ pub use refusal::Refusal;
 pub use revocation::{Revocation, RevocationError, Revocations, Target};
 pub use rights::{Rights, RightsError, Rule};
 pub use signing::SigningKey;
-pub use ticket::{TicketError, Tickets};
+pub use ticket::{MAX_TICKET_TTL, TicketError, TicketKey, Tickets};
 pub use token::{Inspected, MAX_TOKEN, inspect};

@@ -59,11 +59,14 @@ pub enum Refusal {
     /// No ticket of this text, or one whose time has passed.
     #[error("the ticket is unknown or its time has passed; get a new one")]
     UnknownTicket,
+    /// The first stream of the ticket read something else.
+    #[error("the ticket is in use for other topics; get another one for these")]
+    OtherTopics,
 }
 
 impl Refusal {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Malformed,
         Self::UnsupportedAlgorithm,
         Self::WrongAlgorithm,
@@ -82,6 +85,7 @@ impl Refusal {
         Self::BadRights,
         Self::Revoked,
         Self::UnknownTicket,
+        Self::OtherTopics,
     ];
 
     /// The word for machines.
@@ -105,6 +109,7 @@ impl Refusal {
             Self::BadRights => "bad-rights",
             Self::Revoked => "revoked",
             Self::UnknownTicket => "unknown-ticket",
+            Self::OtherTopics => "other-topics",
         }
     }
 }

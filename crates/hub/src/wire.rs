@@ -38,7 +38,7 @@ pub enum Closing {
     MaxAge,
     /// Its credential has ended.
     Expired,
-    /// Its credential was taken back.
+    /// Its credential was taken back, or serves another stream now.
     Revoked,
     /// An administrator ended it.
     Admin,

@@ -11,6 +11,7 @@ mod guard;
 mod key_set;
 mod keyring;
 mod revoked;
+mod subscriber;
 mod visitor;
 
 pub(crate) use caller::Caller;
@@ -18,9 +19,10 @@ pub(crate) use explain::explain;
 pub use explain::{Credential, Explanation, Question, Step, explain_offline};
 pub(crate) use guard::Guard;
 pub(crate) use revoked::Revoked;
+pub(crate) use subscriber::Subscriber;
 pub(crate) use visitor::{Page, Visitor, source};
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use headwater_access::{Refusal, Tickets};
@@ -28,6 +30,7 @@ use http::request::Parts;
 
 use crate::api::problem::Problem;
 use crate::config::Settings;
+use crate::flow::fanout::SessionName;
 use crate::outgoing::Dispatch;
 
 /// The access control of a hub as configured.
@@ -39,7 +42,7 @@ pub(crate) struct Access {
 /// What access control remembers beyond a reload of the configuration.
 pub(crate) struct Memory {
     /// At most [`MOST_TICKETS`].
-    pub(crate) tickets: Mutex<Tickets>,
+    tickets: Mutex<Tickets<SessionName>>,
     /// What was taken back before its end.
     pub(crate) revoked: Revoked,
 }
@@ -93,26 +96,28 @@ impl Access {
         parts: &Parts,
         visitor: &Visitor,
         memory: &Memory,
-    ) -> Result<Caller, Problem> {
-        memory.unless_revoked(self.found(parts, visitor, memory).await?)
+    ) -> Result<Subscriber, Problem> {
+        let Subscriber { caller, ticket } = self.found(parts, visitor, memory).await?;
+        Ok(Subscriber { caller: memory.unless_revoked(caller)?, ticket })
     }
 
-    async fn found(&self, parts: &Parts, visitor: &Visitor, memory: &Memory) -> Result<Caller, Problem> {
-        let Some(guard) = &self.guard else { return Ok(Caller::everybody()) };
+    async fn found(&self, parts: &Parts, visitor: &Visitor, memory: &Memory) -> Result<Subscriber, Problem> {
+        let Some(guard) = &self.guard else { return Ok(Caller::everybody().into()) };
         if let Some(token) = credential::bearer(&parts.headers)? {
-            return guard.verify(token).await;
+            return Ok(guard.verify(token).await?.into());
         }
         if let Some(token) = credential::cookie(&parts.headers, visitor.loopback)? {
             return match visitor.cookies {
-                true => guard.verify(token).await,
+                true => Ok(guard.verify(token).await?.into()),
                 false => Err(credential::foreign_cookie()),
             };
         }
-        if let Some(ticket) = credential::ticket(parts.uri.query())? {
-            let mut tickets = memory.tickets.lock().unwrap_or_else(PoisonError::into_inner);
-            return tickets.redeem(&ticket, SystemTime::now()).map(Caller::holder).map_err(credential::refused);
+        if let Some(text) = credential::ticket(parts.uri.query())? {
+            let found = memory.tickets().find(&text, SystemTime::now());
+            let (key, grant) = found.map_err(credential::refused)?;
+            return Ok(Subscriber { caller: Caller::holder(grant), ticket: Some(key) });
         }
-        Ok(guard.anonymous())
+        Ok(guard.anonymous().into())
     }
 
     /// Who asks for anything else: a bearer token counts, and nothing that a browser sends by itself.
@@ -142,9 +147,14 @@ impl Memory {
         }
     }
 
+    /// The tickets, for a moment.
+    pub(crate) fn tickets(&self) -> MutexGuard<'_, Tickets<SessionName>> {
+        self.tickets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Forgets every ticket.
     pub(crate) fn forget(&self) {
-        *self.tickets.lock().unwrap_or_else(PoisonError::into_inner) = Tickets::new(MOST_TICKETS);
+        *self.tickets() = Tickets::new(MOST_TICKETS);
     }
 }
 

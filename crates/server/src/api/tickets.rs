@@ -1,11 +1,10 @@
 //! `POST /v1/tickets`: a short credential for a client that can send nothing but an address (SEC-06, T3).
 
-use std::sync::PoisonError;
 use std::time::{Duration, SystemTime};
 
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use headwater_access::{Grant, Refusal, Rights, TicketError, Tickets};
+use headwater_access::{Grant, MAX_TICKET_TTL, Refusal, Rights, TicketError};
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::json;
@@ -40,7 +39,7 @@ pub(super) async fn create(State(api): State<Api>, request: Request) -> Result<R
     }
     let rights = Rights::parse(&asked.subscribe, &[], false)
         .map_err(|error| Problem::malformed("subscribe", format!("The list {error}.")))?;
-    let longest = Tickets::LONGEST.as_secs();
+    let longest = MAX_TICKET_TTL.as_secs();
     if !(1..=longest).contains(&asked.ttl) {
         return Err(Problem::malformed("ttl", format!("The value of ttl is a number of seconds from 1 to {longest}.")));
     }
@@ -51,7 +50,7 @@ pub(super) async fn create(State(api): State<Api>, request: Request) -> Result<R
     let everything =
         || Grant { rights: Rights::all(), subject: None, id: None, issuer: None, issued_s: None, expires_s: u64::MAX };
     let grant = caller.grant().map_or_else(everything, |grant| Grant::clone(grant));
-    let mut tickets = api.hub.credentials.tickets.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut tickets = api.hub.credentials.tickets();
     let (ticket, expires) =
         tickets.issue(&grant, rights, Duration::from_secs(asked.ttl), now, random).map_err(|error| match error {
             TicketError::Forbidden => caller.forbidden("subscribe", Some("subscribe")),

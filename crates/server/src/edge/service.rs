@@ -164,7 +164,8 @@ async fn subscribe(
 ) -> Result<Reply, Problem> {
     let hub = &site.hub;
     // Before anything else of the request counts, and again whenever it comes back (SEC-04, SEC-15).
-    let caller = access.subscriber(parts, visitor, &hub.credentials).await?;
+    let subscriber = access.subscriber(parts, visitor, &hub.credentials).await?;
+    let caller = &subscriber.caller;
     let subscribe = Subscribe::parse(parts)?;
     trace.selection = Some(subscribe.selection.clone());
     caller.check_select(&subscribe.selection)?;
@@ -173,6 +174,7 @@ async fn subscribe(
     let head_only = parts.method == Method::HEAD;
     let settings = hub.settings();
     check_topics(&subscribe.selection, settings.limits.topics)?;
+    subscriber.redeem(&subscribe.selection, &hub.credentials)?;
     let source = source(&parts.headers, guest.peer, &settings.trusted_proxies);
     let party = hub.limiter.party(source, grant.as_deref(), &settings.limits);
     let mut held = Held::default();
@@ -219,6 +221,7 @@ async fn subscribe(
                 first_bytes: Vec::new(),
                 log: start.log,
                 grant,
+                ticket: subscriber.ticket,
                 flow: subscribe.flow,
                 address: source.address,
                 held,
@@ -237,6 +240,7 @@ async fn subscribe(
                 first_bytes: Vec::new(),
                 log,
                 grant,
+                ticket: subscriber.ticket,
                 flow: subscribe.flow,
                 address: source.address,
                 held,

@@ -25,6 +25,8 @@ pub(crate) enum Message {
     Revoke(Target),
     /// End this session; whether it was there.
     End(Ticket, oneshot::Sender<bool>),
+    /// End this session: the ticket that opened it has opened another one.
+    Superseded(Ticket),
     /// What is this session doing?
     View(Ticket, oneshot::Sender<Option<SessionView>>),
     /// Which sessions are there from this slot on, at most so many?

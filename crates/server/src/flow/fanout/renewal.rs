@@ -1,12 +1,12 @@
-//! The credential of a running session: renewed, or taken back.
+//! The credential of a running session: renewed, taken back, or in use for another one.
 
 use std::sync::Arc;
 
-use headwater_access::{Grant, Target};
+use headwater_access::{Grant, Target, TicketKey};
 use headwater_hub::{Closing, Ticket};
 
-use super::State;
 use super::timers::CUT_MS;
+use super::{Message, SessionName, State};
 
 /// Why a session keeps the credential it has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +39,10 @@ impl State {
         if self.hub.credentials.revoked.covers(&grant) {
             return Err(NotRenewed::Revoked);
         }
+        // Its reconnects come with the ticket.
+        if let Some(by) = &entry.ticket {
+            self.hub.credentials.tickets().renew(by, &grant);
+        }
         entry.grant = Some(grant);
         entry.warned = false;
         // It may end before the one it had.
@@ -48,6 +52,17 @@ impl State {
             self.wheel.schedule(due, ticket);
         }
         Ok(())
+    }
+
+    /// Ends the session, wherever it is, that was opened by the same ticket as this new one.
+    pub(super) fn supersede(&self, by: &TicketKey, ticket: Ticket) {
+        let session = SessionName { shard: self.index, ticket };
+        let earlier = self.hub.credentials.tickets().opened(by, session);
+        if let Some(earlier) = earlier
+            && let Some(shard) = self.hub.shards.get(earlier.shard as usize)
+        {
+            shard.send(Message::Superseded(earlier.ticket));
+        }
     }
 
     /// Ends the sessions whose credentials are revoked, a few at a time.

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::task::Waker;
 
-use headwater_access::Grant;
+use headwater_access::{Grant, TicketKey};
 use headwater_hub::{Closing, Format, Pace, Place, Session, Ticket};
 use headwater_log::Selection;
 use tokio::task::AbortHandle;
@@ -66,7 +66,7 @@ pub(crate) enum CloseCause {
     MaxAge,
     /// Its credential has ended.
     Expired,
-    /// Its credential was taken back.
+    /// Its credential was taken back, or serves another session now.
     Revoked,
     /// An administrator ended it.
     Admin,
@@ -92,6 +92,8 @@ pub(crate) struct Opening {
     pub(crate) log: Option<Box<LogRead>>,
     /// What its client holds, if that is a credential.
     pub(crate) grant: Option<Arc<Grant>>,
+    /// The ticket that opens it, if one does.
+    pub(crate) ticket: Option<TicketKey>,
     /// How its client wants to be served.
     pub(crate) flow: Flow,
     /// From where its client comes.
@@ -129,6 +131,8 @@ pub(crate) struct Entry {
     pub(crate) max_age_ms: u64,
     /// What its client holds, if that is a credential.
     pub(crate) grant: Option<Arc<Grant>>,
+    /// The ticket that opened it, if one did; few have one.
+    pub(crate) ticket: Option<Box<TicketKey>>,
     /// The client was told that its credential ends soon.
     pub(crate) warned: bool,
     /// It was told that it is there.

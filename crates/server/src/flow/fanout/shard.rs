@@ -179,7 +179,8 @@ impl State {
     pub(crate) fn open(&mut self, opening: Opening, driver: Driver) -> Ticket {
         let now = self.now_ms();
         let settings = self.hub.settings();
-        let Opening { selection, format, cursor, first_bytes, log, grant, flow, address, held, party } = opening;
+        let Opening { selection, format, cursor, first_bytes, log, grant, ticket: by, flow, address, held, party } =
+            opening;
         let over = settings.readers.over(&selection);
         let conflate = flow.conflation(over);
         let (group, member) = self.fanout.join(selection, format, conflate, self.sessions.next_ticket().slot);
@@ -205,6 +206,7 @@ impl State {
             heartbeat_ms: (heartbeat * (0.9 + 0.1 * self.random.f64())) as u32,
             max_age_ms: (max_age * (0.9 + 0.2 * self.random.f64())) as u64,
             grant,
+            ticket: by.map(Box::new),
             warned: false,
             present: false,
             thins_slow: over.thins_slow,
@@ -226,6 +228,9 @@ impl State {
         let ticket = self.sessions.insert(entry);
         self.wheel.schedule(due, ticket);
         self.counters.opened.add(1);
+        if let Some(by) = by {
+            self.supersede(&by, ticket);
+        }
         if over.presence {
             self.arrive(ticket, &settings);
         }
@@ -318,6 +323,11 @@ impl State {
                     self.ask_to_end(ticket.slot, Closing::Admin);
                 }
                 let _ = reply.send(there);
+            }
+            Message::Superseded(ticket) => {
+                if self.sessions.find(ticket).is_some() {
+                    self.ask_to_end(ticket.slot, Closing::Revoked);
+                }
             }
             Message::View(ticket, reply) => {
                 let _ = reply.send(self.view(ticket));
