@@ -182,6 +182,12 @@ impl Wire {
         }
     }
 
+    /// All of an event stream whose client is to come back later, with the cursor it has.
+    pub fn come_back(&self, retry_ms: u64, out: &mut Vec<u8>) {
+        Encoder::new(out).retry(retry_ms);
+        out.push(b'\n');
+    }
+
     /// Moves the client's cursor and dispatches nothing.
     pub fn cursor(&self, format: Format, cursor: u64, out: &mut Vec<u8>) {
         match format {

@@ -12,6 +12,7 @@ use tokio::task::AbortHandle;
 use super::key_set::KeySet;
 use super::keyring::Keyring;
 use super::visitor::{address, is_loopback};
+use super::webhook::Webhook;
 use super::{Caller, credential};
 use crate::api::problem::Problem;
 use crate::config;
@@ -22,6 +23,8 @@ pub(crate) struct Guard {
     keyring: Arc<Keyring>,
     /// They fetch keys, and end with the guard.
     fetching: Mutex<Vec<AbortHandle>>,
+    /// Asked about whoever brings no token.
+    webhook: Option<Webhook>,
     anonymous: Arc<Rights>,
     /// In lower case, with or without a port.
     hosts: HashSet<String>,
@@ -38,6 +41,11 @@ impl Guard {
         Ok(Self {
             keyring: Arc::new(Keyring::new(access)?),
             fetching: Mutex::default(),
+            webhook: access
+                .webhook
+                .as_ref()
+                .map(|webhook| Webhook::new(webhook).map_err(|fault| format!("the access.webhook.url {fault}")))
+                .transpose()?,
             anonymous: Arc::new(access.anonymous.clone()),
             hosts: access.hosts.iter().map(|host| host.to_ascii_lowercase()).collect(),
             any_origin: access.origins.iter().any(|origin| origin == "*"),
@@ -67,6 +75,9 @@ impl Guard {
         if let Some(earlier) = earlier {
             self.keyring.take_over(&earlier.keyring);
         }
+        if let Some(webhook) = &self.webhook {
+            webhook.start(outgoing);
+        }
         let fetch = |set| outgoing.spawn(KeySet::keep_fresh(self.keyring.clone(), set)).abort_handle();
         let fetching = (0..self.keyring.sets().len()).map(fetch).collect();
         *self.fetching.lock().unwrap_or_else(PoisonError::into_inner) = fetching;
@@ -94,6 +105,11 @@ impl Guard {
     /// [`Refusal`].
     pub(super) fn examine(&self, token: &str, now: SystemTime) -> Result<(Grant, String), Refusal> {
         self.keyring.examine(token, now)
+    }
+
+    /// The application that is asked about whoever brings no token.
+    pub(super) fn webhook(&self) -> Option<&Webhook> {
+        self.webhook.as_ref()
     }
 
     /// Somebody without a credential.

@@ -1,8 +1,9 @@
 //! Who may do what: every request is decided here, before anything of it is done.
 //!
-//! [`source`] finds out who is behind the connection, which handlers find as an extension of the request. [`admit`] looks at the name a request was sent to and at the web page behind it. [`Access`] finds the credential,
-//! verifies it and makes the [`Caller`], who carries the rights through the handlers. Without `[access]` in the
-//! configuration the hub is in development mode: everybody who is let in may do everything, and only this machine is.
+//! [`source`] finds out who is behind the connection, which handlers find as an extension of the request. [`Access`] looks at
+//! the name a request was sent to and at the web page behind it, finds the credential, verifies it and makes the
+//! [`Caller`], who carries the rights through the handlers. Without `[access]` in the configuration the hub is in
+//! development mode: everybody who is let in may do everything, and only this machine is.
 
 mod caller;
 mod credential;
@@ -13,6 +14,7 @@ mod keyring;
 mod revoked;
 mod subscriber;
 mod visitor;
+mod webhook;
 
 pub(crate) use caller::Caller;
 pub(crate) use explain::explain;
@@ -26,6 +28,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use headwater_access::{Refusal, Tickets};
+use headwater_log::Selection;
+use http::StatusCode;
 use http::request::Parts;
 
 use crate::api::problem::Problem;
@@ -87,7 +91,8 @@ impl Access {
         visitor::admit(parts, self.guard.as_ref(), tls)
     }
 
-    /// Who asks for a stream: a bearer token, a cookie or a ticket, the first that is there.
+    /// Who asks for a stream of `selection`: a bearer token, a cookie or a ticket says so, the first that is there, or else
+    /// the application, if one is to be asked. `None` when it would have to be and gives no answer.
     ///
     /// # Errors
     /// 401 for a credential that does not hold, 403 for a cookie that a foreign page may have sent along.
@@ -95,29 +100,27 @@ impl Access {
         &self,
         parts: &Parts,
         visitor: &Visitor,
+        selection: Option<&Selection>,
         memory: &Memory,
-    ) -> Result<Subscriber, Problem> {
-        let Subscriber { caller, ticket } = self.found(parts, visitor, memory).await?;
-        Ok(Subscriber { caller: memory.unless_revoked(caller)?, ticket })
-    }
-
-    async fn found(&self, parts: &Parts, visitor: &Visitor, memory: &Memory) -> Result<Subscriber, Problem> {
-        let Some(guard) = &self.guard else { return Ok(Caller::everybody().into()) };
-        if let Some(token) = credential::bearer(&parts.headers)? {
-            return Ok(guard.verify(token).await?.into());
-        }
-        if let Some(token) = credential::cookie(&parts.headers, visitor.loopback)? {
-            return match visitor.cookies {
-                true => Ok(guard.verify(token).await?.into()),
-                false => Err(credential::foreign_cookie()),
-            };
-        }
-        if let Some(text) = credential::ticket(parts.uri.query())? {
-            let found = memory.tickets().find(&text, SystemTime::now());
-            let (key, grant) = found.map_err(credential::refused)?;
-            return Ok(Subscriber { caller: Caller::holder(grant), ticket: Some(key) });
-        }
-        Ok(guard.anonymous().into())
+    ) -> Result<Option<Subscriber>, Problem> {
+        let Some(guard) = &self.guard else { return Ok(Some(Caller::everybody().into())) };
+        let holder = holder(guard, parts, visitor, memory).await;
+        let found = match (holder, guard.webhook().zip(selection)) {
+            (Ok(None), None) => Some(guard.anonymous().into()),
+            // What does not hold here may hold there.
+            (Ok(None) | Err(Problem { status: StatusCode::UNAUTHORIZED, .. }), Some((webhook, selection))) => {
+                let question = webhook.question(parts, visitor, selection);
+                let anonymous = guard.anonymous();
+                if question.is_nobodys() && anonymous.check_select(selection).is_ok() {
+                    return Ok(Some(anonymous.into()));
+                }
+                // Apart, because most hubs have none.
+                Box::pin(webhook.decide(question)).await?.map(Subscriber::from)
+            }
+            (holder, _) => holder?,
+        };
+        let Some(Subscriber { caller, ticket }) = found else { return Ok(None) };
+        Ok(Some(Subscriber { caller: memory.unless_revoked(caller)?, ticket }))
     }
 
     /// Who asks for anything else: a bearer token counts, and nothing that a browser sends by itself.
@@ -131,6 +134,27 @@ impl Access {
             None => Ok(guard.anonymous()),
         }
     }
+}
+
+/// Whose credential a request for a stream has, if it has one.
+async fn holder(
+    guard: &Guard,
+    parts: &Parts,
+    visitor: &Visitor,
+    memory: &Memory,
+) -> Result<Option<Subscriber>, Problem> {
+    if let Some(token) = credential::bearer(&parts.headers)? {
+        return Ok(Some(guard.verify(token).await?.into()));
+    }
+    if let Some(token) = credential::cookie(&parts.headers, visitor.loopback)? {
+        return match visitor.cookies {
+            true => Ok(Some(guard.verify(token).await?.into())),
+            false => Err(credential::foreign_cookie()),
+        };
+    }
+    let Some(text) = credential::ticket(parts.uri.query())? else { return Ok(None) };
+    let (key, grant) = memory.tickets().find(&text, SystemTime::now()).map_err(credential::refused)?;
+    Ok(Some(Subscriber { caller: Caller::holder(grant), ticket: Some(key) }))
 }
 
 impl Memory {

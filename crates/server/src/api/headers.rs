@@ -44,11 +44,11 @@ pub(crate) fn complete(headers: &mut HeaderMap, visitor: Option<&Visitor>, tls: 
 }
 
 /// The headers of an event stream or NDJSON stream.
-pub(crate) fn stream(headers: &mut HeaderMap, content_type: &'static str, cursor: &str, heartbeat_s: u64) {
+pub(crate) fn stream(headers: &mut HeaderMap, content_type: &'static str, cursor: Option<&str>, heartbeat_s: u64) {
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store, no-transform"));
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
-    if let Ok(cursor) = HeaderValue::from_str(cursor) {
+    if let Some(Ok(cursor)) = cursor.map(HeaderValue::from_str) {
         headers.insert("headwater-cursor", cursor);
     }
     headers.insert("headwater-heartbeat", heartbeat_s.into());

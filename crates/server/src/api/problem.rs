@@ -109,6 +109,16 @@ impl Problem {
         Self::new(StatusCode::TOO_MANY_REQUESTS, "limited", detail).retry_after(wait).with("limit", limit.into())
     }
 
+    /// 503 while the application that decides about access gives no answer.
+    pub(crate) fn undecided(seconds: u64) -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "access-undecided",
+            "The application that decides about access gives no answer. Try again after the time in Retry-After.",
+        )
+        .retry_after(seconds)
+    }
+
     /// Names the part of the request that is at fault.
     pub(crate) fn field(mut self, field: impl Into<String>) -> Self {
         self.rest.field = Some(field.into());

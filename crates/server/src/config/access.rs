@@ -4,6 +4,7 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use headwater_access::{Algorithm, Issuer, Key, KeyError, Rights};
 
@@ -20,11 +21,37 @@ pub struct Access {
     pub anonymous: Rights,
     /// The keys that verify tokens.
     pub keys: Vec<AccessKey>,
+    /// The application that is asked about whoever brings no token.
+    pub webhook: Option<Webhook>,
+}
+
+/// The application that is asked who may read what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Webhook {
+    /// Where it is asked. Without TLS on this machine and private networks only.
+    pub url: String,
+    /// How long an answer may take. Default 2 s.
+    pub timeout: Duration,
+    /// What of a request it gets to see, in lower case. Default `cookie` and `authorization`.
+    pub headers: Vec<String>,
+    /// File with the certificates that are trusted there, instead of those of the system.
+    pub ca: Option<PathBuf>,
+}
+
+impl Webhook {
+    /// How long an answer may take unless told otherwise.
+    pub(super) const TIMEOUT: Duration = Duration::from_secs(2);
+    /// What it gets to see unless told otherwise.
+    pub(super) const HEADERS: [&str; 2] = ["cookie", "authorization"];
 }
 
 impl Access {
     /// Whether a key may have changed although the settings have not.
     pub(crate) fn reads_files(&self) -> bool {
+        self.webhook.as_ref().is_some_and(|webhook| webhook.ca.is_some()) || self.reads_key_files()
+    }
+
+    fn reads_key_files(&self) -> bool {
         self.keys.iter().any(|key| match &key.source {
             KeySource::SecretFile(_) | KeySource::PublicKeyFile(_) => true,
             KeySource::KeySet(set) => set.ca.is_some(),
@@ -152,6 +179,12 @@ impl Access {
                 key.id
             ));
         }
+        if self.webhook.as_ref().is_some_and(|webhook| webhook.url.starts_with("http://")) {
+            warnings.push(
+                "`access.webhook.url` is plain HTTP, so what callers identify themselves with can be read on the way; write an https:// address unless the application is on this machine"
+                    .to_owned(),
+            );
+        }
         if self.origins.iter().any(|origin| origin == "*") {
             warnings.push("`access.origins` takes web pages of any origin; name the ones that are yours".to_owned());
         }
@@ -202,6 +235,27 @@ pub(super) fn is_origin(text: &str) -> bool {
 pub(super) fn is_host(text: &str) -> bool {
     text.parse::<http::uri::Authority>().is_ok_and(|authority| !authority.host().is_empty())
         && !text.contains(['@', '*'])
+}
+
+/// Whether a header field of a request may be handed on: a name, and none that belongs to the connection or the question.
+pub(super) fn is_handed_on(text: &str) -> bool {
+    const OWN: [&str; 14] = [
+        "accept",
+        "connection",
+        "content-encoding",
+        "content-length",
+        "content-type",
+        "expect",
+        "host",
+        "keep-alive",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "user-agent",
+        "proxy-connection",
+    ];
+    http::HeaderName::from_bytes(text.as_bytes()).is_ok_and(|name| !OWN.contains(&name.as_str()))
 }
 
 /// Largest file of a key or of certificates.

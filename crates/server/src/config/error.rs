@@ -69,7 +69,7 @@ pub(super) enum Problem {
     )]
     NotLoopback { listen: SocketAddr },
     #[error(
-        "`access` has neither keys nor rights for everybody, so nobody could use the hub; add [[access.keys]] with id, \
+        "`access` has neither keys nor a webhook nor rights for everybody, so nobody could use the hub; add [[access.keys]] with id, \
          algorithm and secret_env, or patterns to `access.anonymous`"
     )]
     AccessForNobody,
@@ -84,6 +84,8 @@ pub(super) enum Problem {
          RS256, or use `secret_env` for HS256"
     )]
     PublishedSecret,
+    #[error("a webhook without `url` asks nobody; add url = \"https://app.example/headwater\"")]
+    WebhookWithoutUrl,
     #[error("two keys of the same issuer are called \"{0}\"; a token could mean either, so rename one")]
     KeyTwice(String),
     #[error("key \"{id}\" cannot be used: {fault}")]

@@ -1,13 +1,14 @@
 //! From written to meant: defaults filled in, ranges held, and everything refused that cannot be true together.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use headwater_access::{Algorithm, Rights};
 use headwater_hub::{ReaderPolicies, ReaderPolicy};
 use headwater_log::{Class, Classes, Durability, Pattern, Retention};
 
-use super::access::{Access, AccessKey, KeySetSource, KeySource, is_host, is_origin};
+use super::access::{Access, AccessKey, KeySetSource, KeySource, Webhook, is_handed_on, is_host, is_origin};
 use super::error::{ConfigError, Place, Problem};
 use super::hook::{Hook, HookSecret, is_id, is_url};
 use super::keys::{self, Bounds, Key, Takes};
@@ -150,11 +151,40 @@ fn access(written: WrittenAccess, layers: &Layers<'_>) -> Result<Access, ConfigE
         origins: checked(&keys::ACCESS_ORIGINS, written.origins, is_origin, "\"https://app.example\"")?,
         anonymous: Rights::new(written.anonymous.subscribe.0, written.anonymous.publish.0, false),
         keys,
+        webhook: match written.webhook {
+            None => None,
+            Some(written) => {
+                let from = Reader { layers, prefix: String::new() };
+                let headers = written.headers.map_or(Ok(Webhook::HEADERS.map(str::to_owned).into()), |list| {
+                    checked(&keys::ACCESS_WEBHOOK_HEADERS, list, is_handed_on, "\"cookie\"")
+                })?;
+                Some(webhook(written.url, written.timeout, headers, written.ca, &from)?)
+            }
+        },
     };
-    match access.keys.is_empty() && access.anonymous.is_none() {
+    match access.webhook.is_none() && access.keys.is_empty() && access.anonymous.is_none() {
         true => Err(ConfigError::new(layers.place("access"), Problem::AccessForNobody)),
         false => Ok(access),
     }
+}
+
+fn webhook(
+    url: Option<Value<Text>>,
+    timeout: Option<Value<Duration>>,
+    headers: Vec<String>,
+    ca: Option<Value<PathBuf>>,
+    from: &Reader<'_, '_>,
+) -> Result<Webhook, ConfigError> {
+    let key = &keys::ACCESS_WEBHOOK_URL;
+    let without = || ConfigError::new(from.layers.place("access.webhook"), Problem::WebhookWithoutUrl);
+    let url = url.ok_or_else(without)?.0.0;
+    Endpoint::check(&url, true).map_err(|error| ConfigError::new(from.place(key), bad_url(key, &error)))?;
+    Ok(Webhook {
+        url,
+        timeout: from.duration(&keys::ACCESS_WEBHOOK_TIMEOUT, timeout, Webhook::TIMEOUT)?,
+        headers: headers.into_iter().map(|name| name.to_ascii_lowercase()).collect(),
+        ca: ca.map(|path| path.0),
+    })
 }
 
 fn bad_url(key: &Key, error: &EndpointError) -> Problem {

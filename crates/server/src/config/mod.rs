@@ -24,7 +24,7 @@ mod written;
 #[cfg(test)]
 mod tests;
 
-pub use access::{Access, AccessKey, KeyFault, KeySetSource, KeySource, Secret};
+pub use access::{Access, AccessKey, KeyFault, KeySetSource, KeySource, Secret, Webhook};
 pub use describe::{reference, restart_needed};
 pub use error::{ConfigError, Place};
 pub use hook::{Hook, HookEvent, HookFault, HookSecret};

@@ -93,6 +93,8 @@ pub fn resolve(sources: &Sources) -> Result<Resolved, ConfigError> {
         check_files(tls, &layers)?;
     }
     if let Some(access) = &mut settings.access {
+        let ca = access.webhook.as_ref().and_then(|webhook| webhook.ca.as_deref());
+        ca.map_or(Ok(()), |path| check_file(&keys::ACCESS_WEBHOOK_CA, path, &layers))?;
         complete_keys(access, sources, &layers)?;
     }
     complete_hooks(&mut settings.hooks, sources, &layers)?;
@@ -158,10 +160,14 @@ fn read(path: &Path) -> Result<String, Problem> {
 /// What TLS needs is looked for now, while the place that names it can be told.
 fn check_files(tls: &TlsFiles, layers: &Layers<'_>) -> Result<(), ConfigError> {
     for (key, path) in [(&keys::TLS_CERTIFICATE, &tls.certificate), (&keys::TLS_KEY, &tls.key)] {
-        if let Err(error) = File::open(path) {
-            let problem = Problem::NoSuchFile { key: key.name, path: path.clone(), error };
-            return Err(ConfigError::new(layers.place(key.name), problem));
-        }
+        check_file(key, path, layers)?;
     }
     Ok(())
+}
+
+fn check_file(key: &Key, path: &Path, layers: &Layers<'_>) -> Result<(), ConfigError> {
+    File::open(path).map(drop).map_err(|error| {
+        let problem = Problem::NoSuchFile { key: key.name, path: path.to_owned(), error };
+        ConfigError::new(layers.place(key.name), problem)
+    })
 }

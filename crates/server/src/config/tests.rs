@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::keys::Show;
 use super::written::{
     Written, WrittenAccess, WrittenClass, WrittenHook, WrittenKey, WrittenLimits, WrittenRetention, WrittenRights,
-    WrittenTls,
+    WrittenTls, WrittenWebhook,
 };
 use super::*;
 
@@ -146,7 +146,7 @@ fn every_key_yields_to_its_variable_and_the_variable_to_its_flag() {
     }
     for key in keys() {
         let [low, middle, high] = match key.name.rsplit('.').next().unwrap() {
-            "certificate" | "key" => [0, 1, 2].map(|index| format!("{:?}", tls[index])),
+            "certificate" | "key" | "ca" => [0, 1, 2].map(|index| format!("{:?}", tls[index])),
             _ => examples(key).map(str::to_owned),
         };
         // Half of TLS is refused, so the other half is always there.
@@ -155,6 +155,8 @@ fn every_key_yields_to_its_variable_and_the_variable_to_its_flag() {
             "tls.key" => format!("tls.certificate = {other:?}\n"),
             // Access that nobody has is refused.
             "access.anonymous.subscribe" => "access.anonymous.publish = [\"x\"]\n".to_owned(),
+            "access.webhook.url" => String::new(),
+            name if name.starts_with("access.webhook.") => "access.webhook.url = \"https://app.example/\"\n".to_owned(),
             name if name.starts_with("access.") => "access.anonymous.subscribe = [\"x\"]\n".to_owned(),
             _ => String::new(),
         };
@@ -239,13 +241,24 @@ fn every_key_that_can_be_written_is_in_the_table_and_no_other() {
         ("tls.", fields::<WrittenTls>()),
         ("limits.", fields::<WrittenLimits>()),
         ("access.", fields::<WrittenAccess>()),
+        ("access.webhook.", fields::<WrittenWebhook>()),
         ("access.anonymous.", fields::<WrittenRights>()),
         ("access.keys.", fields::<WrittenKey>()),
         ("hook.", fields::<WrittenHook>()),
         ("class.", fields::<WrittenClass>()),
         ("class.retention.", fields::<WrittenRetention>()),
     ];
-    let inner = ["tls", "limits", "access", "access.anonymous", "access.keys", "hook", "class", "class.retention"];
+    let inner = [
+        "tls",
+        "limits",
+        "access",
+        "access.anonymous",
+        "access.webhook",
+        "access.keys",
+        "hook",
+        "class",
+        "class.retention",
+    ];
     let mut written: Vec<String> = tables
         .iter()
         .flat_map(|(table, names)| names.iter().map(move |name| format!("{table}{name}")))
@@ -436,6 +449,8 @@ fn examples(key: &Key) -> [&'static str; 3] {
         Takes::Word(words) if words.contains(&"close") => ["\"close\"", "\"conflate\"", "\"catch_up\""],
         Takes::Switch => ["true", "false", "true"],
         Takes::Word(_) => ["\"warn\"", "\"debug\"", "\"error\""],
+        Takes::Text if key.name.ends_with("url") => ["\"https://a\"", "\"http://b:1/c?d\"", "\"https://e\""],
+        Takes::Texts if key.name.ends_with("headers") => ["[\"a\"]", "[\"b\", \"c-d\"]", "[]"],
         Takes::Text => ["\"a\"", "\"b\"", "\"c\""],
         Takes::Texts if key.name == "access.origins" => {
             ["[\"https://a\"]", "[\"https://b\", \"http://c:1\"]", "[\"*\"]"]
@@ -498,6 +513,12 @@ const REFUSED: &[(&str, &str)] = &[
     ("a key without algorithm", "[[access.keys]]\nid = \"a\"\nsecret_env = \"S\""),
     ("a key without a key", "[[access.keys]]\nid = \"a\"\nalgorithm = \"HS256\""),
     ("a key from two places", "[[access.keys]]\nid = \"a\"\nalgorithm = \"HS256\"\nsecret_env = \"S\"\nsecret = \"x\""),
+    ("a webhook without address", "[access.webhook]\ntimeout = \"1s\""),
+    ("a webhook that is nowhere", "[access.webhook]\nurl = \"app.example/headwater\""),
+    (
+        "a header of the question itself",
+        "[access.webhook]\nurl = \"https://a.example\"\nheaders = [\"cookie\", \"Host\"]",
+    ),
     (
         "a published secret",
         "[[access.keys]]\nid = \"a\"\nalgorithm = \"HS256\"\njwks_url = \"https://id.example/keys\"",

@@ -49,6 +49,7 @@ pub(super) struct WrittenAccess {
     pub(super) origins: List<Text>,
     pub(super) anonymous: WrittenRights,
     pub(super) keys: Vec<WrittenKey>,
+    pub(super) webhook: Option<WrittenWebhook>,
 }
 
 /// `anonymous`.
@@ -57,6 +58,16 @@ pub(super) struct WrittenAccess {
 pub(super) struct WrittenRights {
     pub(super) subscribe: List<Pattern>,
     pub(super) publish: List<Pattern>,
+}
+
+/// `[access.webhook]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct WrittenWebhook {
+    pub(super) url: Option<Value<Text>>,
+    pub(super) timeout: Option<Value<Duration>>,
+    pub(super) headers: Option<List<Text>>,
+    pub(super) ca: Option<Value<PathBuf>>,
 }
 
 /// One `[[access.keys]]`.

@@ -32,6 +32,10 @@ use crate::limit::{Held, PartyKey, Refused, whole_seconds};
 /// For how long a reader is sent away when there are too many, in milliseconds (EVR-12).
 const AWAY_MS: std::ops::RangeInclusive<u64> = 30_000..=90_000;
 
+/// When somebody comes back whom the application could not be asked about, in milliseconds: varied, or they would all come
+/// together.
+const UNDECIDED_MS: std::ops::RangeInclusive<u64> = 5_000..=15_000;
+
 /// An answer.
 pub(super) enum Reply {
     /// For hyper to write.
@@ -164,10 +168,13 @@ async fn subscribe(
 ) -> Result<Reply, Problem> {
     let hub = &site.hub;
     // Before anything else of the request counts, and again whenever it comes back (SEC-04, SEC-15).
-    let subscriber = access.subscriber(parts, visitor, &hub.credentials).await?;
-    let caller = &subscriber.caller;
-    let subscribe = Subscribe::parse(parts)?;
-    trace.selection = Some(subscribe.selection.clone());
+    let subscribe = Subscribe::parse(parts);
+    let selection = subscribe.as_ref().ok().map(|subscribe| subscribe.selection.clone());
+    trace.selection.clone_from(&selection);
+    let Some(subscriber) = access.subscriber(parts, visitor, selection.as_deref(), &hub.credentials).await? else {
+        return site.undecided(&subscribe?, parts.method == Method::HEAD);
+    };
+    let (caller, subscribe) = (&subscriber.caller, subscribe?);
     caller.check_select(&subscribe.selection)?;
     let grant = caller.grant().cloned();
     trace.grant.clone_from(&grant);
@@ -304,6 +311,21 @@ impl Site {
         Problem::limited(refused.limit.as_str(), whole_seconds(wait))
     }
 
+    /// The answer to somebody of whom nobody could say what they may do: nothing of what is there, not even where its end
+    /// is. Native EventSource stops for good on a 503, and comes back after a clean end.
+    fn undecided(&self, subscribe: &Subscribe, head_only: bool) -> Result<Reply, Problem> {
+        let retry = self.shard.state.borrow_mut().random.u64(UNDECIDED_MS);
+        if head_only || subscribe.form != Form::Stream(Format::EventStream) {
+            return Err(Problem::undecided(retry / 1000));
+        }
+        let mut response = Response::new(());
+        let heartbeat = self.hub.settings().heartbeat.as_secs();
+        headers::stream(response.headers_mut(), Format::EventStream.content_type(), None, heartbeat);
+        let mut bytes = Vec::new();
+        self.hub.wire.come_back(retry, &mut bytes);
+        Ok(Reply::Stream(Box::new(Stream { parts: response.into_parts().0, body: StreamBody::Whole(bytes) })))
+    }
+
     /// As much of a stream as `extent` says.
     fn stream(&self, mut opening: Opening, gap: Option<(GapReason, String)>, extent: Extent) -> Reply {
         let hub = &self.hub;
@@ -312,7 +334,7 @@ impl Site {
         headers::stream(
             response.headers_mut(),
             opening.format.content_type(),
-            &hub.wire.position(opening.cursor).to_string(),
+            Some(&hub.wire.position(opening.cursor).to_string()),
             heartbeat,
         );
         if extent != Extent::Head {

@@ -1,6 +1,6 @@
 //! `[access]` and its lists.
 
-use super::super::access::{KeySetSource, KeySource};
+use super::super::access::{KeySetSource, KeySource, Webhook};
 use super::*;
 
 pub(in crate::config) const ACCESS_AUDIENCE: Key = Key {
@@ -47,6 +47,49 @@ pub(in crate::config) const ACCESS_ANONYMOUS_PUBLISH: Key = Key {
     restart: false,
     show: Show::Hub(|settings| Some(patterns(settings.access.as_ref()?.anonymous.publish()))),
 };
+
+pub(in crate::config) const ACCESS_WEBHOOK_URL: Key = Key {
+    name: "access.webhook.url",
+    flag: None,
+    takes: Takes::Text,
+    meaning: "Address of the application that is asked who may read what; http:// on this machine and private networks only.",
+    restart: false,
+    show: Show::Hub(|settings| text(&webhook(settings)?.url)),
+};
+
+pub(in crate::config) const ACCESS_WEBHOOK_TIMEOUT: Key = Key {
+    name: "access.webhook.timeout",
+    flag: None,
+    takes: PATIENCE,
+    meaning: "How long the application may take to answer, 2s unless set.",
+    restart: false,
+    show: Show::Hub(|settings| duration(webhook(settings)?.timeout)),
+};
+
+pub(in crate::config) const ACCESS_WEBHOOK_HEADERS: Key = Key {
+    name: "access.webhook.headers",
+    flag: None,
+    takes: Takes::Texts,
+    meaning: "Header fields of a request that the application gets to see, cookie and authorization unless set.",
+    restart: false,
+    show: Show::Hub(|settings| {
+        let texts: Vec<String> = webhook(settings)?.headers.iter().map(|text| quote(text)).collect();
+        Some(format!("[{}]", texts.join(", ")))
+    }),
+};
+
+pub(in crate::config) const ACCESS_WEBHOOK_CA: Key = Key {
+    name: "access.webhook.ca",
+    flag: None,
+    takes: Takes::File,
+    meaning: "File with the certificates to trust at `access.webhook.url` instead of those of the system, PEM.",
+    restart: false,
+    show: Show::Hub(|settings| text(&webhook(settings)?.ca.as_ref()?.to_string_lossy())),
+};
+
+fn webhook(settings: &Settings) -> Option<&Webhook> {
+    settings.access.as_ref()?.webhook.as_ref()
+}
 
 pub(in crate::config) const ACCESS_KEYS_ID: Key = Key {
     name: "access.keys.id",
