@@ -22,9 +22,15 @@ pub(crate) fn greeting(resolved: &Resolved, address: SocketAddr, mode: &str, sty
         let _ = writeln!(text, "  {name:<8}{value}");
     }
     let _ = writeln!(text, "  {:<8}{base}/", "page");
-    let _ = writeln!(text, "\nTry it in two terminals:\n");
-    let _ = writeln!(text, "  {bold}curl{insecure} -N '{base}/v1/events?topic=hello'{plain}");
-    let _ = writeln!(text, "  {bold}curl{insecure} -d 'Hello, world' '{base}/v1/topics/hello'{plain}\n");
+    let (with, token) = match settings.access {
+        None => ("", ""),
+        Some(_) => {
+            (", with a token in $TOKEN (`headwater token new` makes one)", " -H \"Authorization: Bearer $TOKEN\"")
+        }
+    };
+    let _ = writeln!(text, "\nTry it in two terminals{with}:\n");
+    let _ = writeln!(text, "  {bold}curl{insecure}{token} -N '{base}/v1/events?topic=hello'{plain}");
+    let _ = writeln!(text, "  {bold}curl{insecure}{token} -d 'Hello, world' '{base}/v1/topics/hello'{plain}\n");
     text
 }
 
@@ -47,6 +53,13 @@ mod tests {
         let said = greeting(&resolved, ([127, 0, 0, 1], 7070).into(), "development", false);
         insta::assert_snapshot!("greeting", said);
         assert!(!said.contains('\x1b'));
+        assert!(!said.contains("TOKEN"));
+        let access = "[access]\nanonymous = { subscribe = [\"public/**\"] }";
+        resolved.settings.access = headwater_server::config::load_str(access).unwrap().access;
+        assert!(
+            greeting(&resolved, ([127, 0, 0, 1], 1).into(), "access", false)
+                .contains("curl -H \"Authorization: Bearer $TOKEN\" -N")
+        );
         resolved.settings.storage = Storage::Memory;
         assert!(greeting(&resolved, ([127, 0, 0, 1], 1).into(), "development", true).contains("\x1b[1m"));
     }
