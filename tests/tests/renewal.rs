@@ -3,8 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::thread;
+use std::time::{Duration, Instant};
 
-use headwater_testkit::{Answer, Client, Event, Http2, Issuer, LocalHub, Request, Sse, until};
+use headwater_testkit::{Answer, Client, Event, Http2, Issuer, LocalHub, Request, SlowReader, Sse, until};
 use serde_json::{Value, json};
 
 const SOON: u64 = 3;
@@ -131,4 +132,38 @@ fn sec_07_a_shorter_credential_ends_a_session_sooner() {
     drop(renew(&client, session, &brief()).expect(200));
     drop(session_of(&mut stream));
     ends_as_expired(&mut stream);
+}
+
+// The warning is for streams: an answer that is held goes on waiting for its events.
+#[test]
+fn a_long_poll_is_held_although_its_credential_ends_soon() {
+    let hub = LocalHub::with(&Issuer::config());
+    let soon = Issuer::token(&json!({ "exp": Issuer::now() + 30 }));
+    let request = Request::get("/v1/events?topic=orders/1&wait=2").header("Accept", "application/json").bearer(&soon);
+    let begun = Instant::now();
+    let answer = hub.client().send(&request).expect(200).json();
+    assert_eq!(answer["events"], json!([]));
+    assert!(begun.elapsed() >= Duration::from_secs(2), "it was answered after {:?}", begun.elapsed());
+}
+
+// SEC-07, T4: nor does it help to take slowly, or not at all, what was begun before.
+#[test]
+fn t4_a_stalled_reader_is_gone_when_its_credential_is() {
+    let hub = LocalHub::with(&Issuer::config());
+    let client = hub.client();
+    let soon = Issuer::token(&json!({ "sub": "bob", "exp": Issuer::now() + 4 }));
+    let request = Request::get("/v1/events?topic=orders/1").bearer(&soon);
+    let slow = SlowReader::start(hub.address(), &request, Duration::from_millis(50));
+    let admin = Issuer::admin();
+    let sessions = || {
+        let found = client.send(&Request::get("/v1/admin/sessions?subject=bob").bearer(&admin)).expect(200).json();
+        found["sessions"].as_array().unwrap().len()
+    };
+    until("the reader to be there", || (sessions() == 1).then_some(()));
+    let data = "x".repeat(200 << 10);
+    drop(client.send(&Request::post("/v1/topics/orders/1", data).bearer(&admin)).expect(201));
+    until("the reader to be gone", || (sessions() == 0).then_some(()));
+    assert!(slow.taken() < 200 << 10, "it has had everything");
+    let figures = client.send(&Request::get("/metrics").bearer(&admin)).expect(200);
+    assert!(figures.text().contains("headwater_sessions_closed_total{reason=\"expired\"} 1"), "{}", figures.text());
 }

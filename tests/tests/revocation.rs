@@ -197,3 +197,21 @@ fn t4_one_that_takes_nothing_is_cut_off() {
     until("the stalled session to be gone", || (count() == 0).then_some(()));
     assert!(begun.elapsed() < Duration::from_secs(4));
 }
+
+// Milliseconds for seconds, or a wrong year, must not lock everybody out.
+#[test]
+fn a_time_that_is_to_come_revokes_nothing() {
+    let hub = LocalHub::with(&Issuer::config());
+    let client = hub.client();
+    let admin = Issuer::admin();
+    for before in [json!(Issuer::now() * 1000), json!(Issuer::now() + 3600), json!("2090-01-01T00:00:00Z")] {
+        for what in [json!({ "issued_before": before }), json!({ "issued_before": before, "subject": "ada" })] {
+            let request = Request::post("/v1/admin/revocations", what.to_string()).bearer(&admin);
+            assert_eq!(client.send(&request).status(), 400, "{what}");
+        }
+    }
+    let listed = client.send(&Request::get("/v1/admin/revocations").bearer(&admin)).expect(200).json();
+    assert_eq!(listed["revocations"], json!([]));
+    revoke(&client, &json!({ "issued_before": Issuer::now() - 10 }));
+    drop(client.send(&Request::get("/v1/admin/revocations").bearer(&admin)).expect(200));
+}

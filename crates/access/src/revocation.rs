@@ -51,6 +51,9 @@ pub enum RevocationError {
     /// A text is empty or longer than [`Target::MOST_TEXT`].
     #[error("the names in a revocation have 1 to 1024 bytes")]
     Text,
+    /// The time before which everything was issued is to come: nobody could get a credential that holds.
+    #[error("the time before which credentials were issued is now or earlier, in seconds since 1970 or as RFC 3339")]
+    Future,
     /// It would be dropped at once.
     #[error("a revocation ends in the future")]
     Over,
@@ -122,6 +125,9 @@ impl Revocations {
     ) -> Result<Revocation, RevocationError> {
         target.check()?;
         let since_s = seconds(now);
+        if target.issued_before_s.is_some_and(|before| before > since_s.saturating_add(CLOCKS_S)) {
+            return Err(RevocationError::Future);
+        }
         let until_s = until_s.unwrap_or_else(|| since_s.saturating_add(Self::KEPT.as_secs()));
         if until_s <= since_s {
             return Err(RevocationError::Over);
@@ -254,6 +260,9 @@ impl From<Stored> for Revocations {
         revocations
     }
 }
+
+/// How far the clocks of an issuer and the hub may differ, as with tokens.
+const CLOCKS_S: u64 = 30;
 
 /// Seconds since 1970.
 fn seconds(time: SystemTime) -> u64 {

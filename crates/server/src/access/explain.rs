@@ -160,7 +160,13 @@ impl Explanation {
             return Ok(Caller::everybody());
         };
         let Some(token) = &question.token else {
-            let detail = "There is none. The rights are those of access.anonymous.";
+            let detail = match guard.webhook() {
+                None => "There is none. The rights are those of access.anonymous.",
+                Some(_) => {
+                    "There is none. The rights are those of access.anonymous; for a stream the application at access.webhook.url \
+                     would be asked, which is not done here."
+                }
+            };
             self.add("credential", None, Ok(Allowed { rule: None, detail: detail.to_owned() }));
             return Ok(guard.anonymous());
         };

@@ -58,6 +58,12 @@ pub(crate) fn admit(parts: &Parts, guard: Option<&Guard>, tls: bool) -> Result<V
             "The request has no usable Host header. Send the name and port of the hub.",
         ));
     };
+    // RFC 9113, 8.3.1; over HTTP/1 the target goes before the header (RFC 9112, 3.2.2).
+    if parts.version == Version::HTTP_2
+        && parts.headers.get(HOST).is_some_and(|named| !named.as_bytes().eq_ignore_ascii_case(host.as_str().as_bytes()))
+    {
+        return Err(Problem::malformed("Host", "The Host header and :authority name two hosts. Send one of them."));
+    }
     if parts.headers.get_all(HOST).iter().count() > 1 {
         return Err(Problem::malformed("Host", "The request has several Host headers. Send one."));
     }

@@ -25,9 +25,9 @@ use crate::config::AccessLogTarget;
 
 /// Lines that wait for the writer; what comes when as many wait is lost, and counted.
 const MOST_WAITING: usize = 4096;
-/// Publishes that succeed and get a line, per second; twice as many at once. The others are counted. Everything else has a
-/// line of its own.
-const PUBLISHES_PER_SECOND: u64 = 100;
+/// Lines per second for what anybody can have any number of: publishes that succeed, and, apart from them, requests that
+/// are refused. Twice as many at once. The others are counted. Every session has a line of its own.
+const LINES_PER_SECOND: u64 = 100;
 /// Characters of a text.
 const MOST_TEXT: usize = 256;
 /// Topics of a session that are named.
@@ -42,6 +42,7 @@ pub(crate) struct AccessLog {
     on: AtomicBool,
     started: Instant,
     publishes: Mutex<Bucket>,
+    refusals: Mutex<Bucket>,
     counts: Arc<Counts>,
 }
 
@@ -102,7 +103,14 @@ impl AccessLog {
         let writer = Writer { output, counts: counts.clone(), told: (0, 0) };
         std::thread::Builder::new().name("access-log".to_owned()).spawn(move || writer.run(&receiver))?;
         let on = AtomicBool::new(*target != AccessLogTarget::Off);
-        Ok(Self { sender, on, started: Instant::now(), publishes: Mutex::default(), counts })
+        Ok(Self {
+            sender,
+            on,
+            started: Instant::now(),
+            publishes: Mutex::default(),
+            refusals: Mutex::default(),
+            counts,
+        })
     }
 
     /// Opens the log again, perhaps elsewhere: what was moved away for rotation is let go.
@@ -126,7 +134,12 @@ impl AccessLog {
         if !self.is_on() {
             return;
         }
-        if matches!(record.what, What::Publish(_)) && record.status < 300 && !self.has_turn() {
+        let shared = match record.what {
+            _ if record.status >= 400 => Some(&self.refusals),
+            What::Publish(_) => Some(&self.publishes),
+            What::Session(_) => None,
+        };
+        if shared.is_some_and(|bucket| !self.has_turn(bucket)) {
             self.counts.omitted.fetch_add(1, Ordering::Relaxed);
             return;
         }
@@ -140,7 +153,7 @@ impl AccessLog {
         self.counts.lost.load(Ordering::Relaxed)
     }
 
-    /// Publishes without a line because there were too many.
+    /// Publishes and refusals without a line because there were too many.
     pub(crate) fn omitted(&self) -> u64 {
         self.counts.omitted.load(Ordering::Relaxed)
     }
@@ -154,10 +167,10 @@ impl AccessLog {
         }
     }
 
-    fn has_turn(&self) -> bool {
-        let Some(rate) = Rate::per_second(PUBLISHES_PER_SECOND) else { return true };
+    fn has_turn(&self, bucket: &Mutex<Bucket>) -> bool {
+        let Some(rate) = Rate::per_second(LINES_PER_SECOND) else { return true };
         let now = self.started.elapsed().as_nanos() as u64;
-        self.publishes.lock().unwrap_or_else(PoisonError::into_inner).pass(rate, 1, now).is_ok()
+        bucket.lock().unwrap_or_else(PoisonError::into_inner).pass(rate, 1, now).is_ok()
     }
 }
 
@@ -197,7 +210,7 @@ impl Writer {
         let counts = (self.counts.lost.load(Ordering::Relaxed), self.counts.omitted.load(Ordering::Relaxed));
         if counts != self.told {
             let (lost, omitted) = (counts.0 - self.told.0, counts.1 - self.told.1);
-            put(&json!({ "time": time, "kind": "not_logged", "lost": lost, "omitted_publishes": omitted }), out);
+            put(&json!({ "time": time, "kind": "not_logged", "lost": lost, "omitted": omitted }), out);
             self.told = counts;
         }
         put(&record.describe(time), out);

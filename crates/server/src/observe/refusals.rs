@@ -9,7 +9,7 @@ use super::counters::Counter;
 pub(crate) struct Refusals(Vec<Counter>);
 
 /// Reasons that are not about the form or the content of a credential.
-const OWN: [&str; 9] = [
+const OWN: [&str; 10] = [
     "missing",
     "no-right-to-subscribe",
     "no-right-to-publish",
@@ -19,6 +19,7 @@ const OWN: [&str; 9] = [
     "foreign-host",
     "foreign-origin",
     "foreign-cookie",
+    "webhook-refused",
 ];
 
 impl Refusals {

@@ -108,7 +108,7 @@ fn revoke(hub: &Arc<Hub>, target: Target, until_s: Option<u64>) -> Result<Revoca
         RevocationError::Full => {
             Problem::new(StatusCode::CONFLICT, "too-many-revocations", format!("Nothing was revoked: {error}."))
         }
-        RevocationError::Aimless | RevocationError::Text | RevocationError::Over => {
+        RevocationError::Aimless | RevocationError::Text | RevocationError::Future | RevocationError::Over => {
             Problem::malformed("body", format!("Nothing was revoked: {error}."))
         }
     })?;

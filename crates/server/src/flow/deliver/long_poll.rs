@@ -38,10 +38,14 @@ pub(crate) async fn collect(
     let deadline = tokio::time::Instant::now() + wait;
     let mut piece = match &missing {
         Some(_) => pull.next_unless_live().await,
-        None => match tokio::time::timeout_at(deadline, pull.next()).await {
-            Ok(piece) => piece,
-            // What is being read from the log at this moment still belongs to the answer.
-            Err(_) => pull.next_unless_live().await,
+        None => loop {
+            match tokio::time::timeout_at(deadline, pull.next()).await {
+                // What a stream would be told beside its events is not what is waited for.
+                Ok(Some(Piece::Control(_))) => {}
+                Ok(piece) => break piece,
+                // What is being read from the log at this moment still belongs to the answer.
+                Err(_) => break pull.next_unless_live().await,
+            }
         },
     };
     // Once there is something to tell, only what is there already is added.

@@ -85,6 +85,7 @@ impl State {
         }
         entry.closing = Some(reason);
         let due = now + CUT_MS;
+        entry.leave_by(due);
         let sooner = due < entry.due_ms;
         if sooner {
             entry.due_ms = due;

@@ -275,7 +275,8 @@ impl State {
             Driver::Pull(mut puller) => {
                 puller.wake();
                 // Neither hears anything one that takes nothing, so that only its end can tell it.
-                let deaf = cause == CloseCause::Stalled || (cause == CloseCause::Revoked && entry.blocked_ms.is_some());
+                let deaf = cause == CloseCause::Stalled
+                    || (matches!(cause, CloseCause::Revoked | CloseCause::Expired) && entry.blocked_ms.is_some());
                 puller.task.filter(|_| deaf).iter().for_each(AbortHandle::abort);
             }
         }

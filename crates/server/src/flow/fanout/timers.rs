@@ -14,6 +14,11 @@ const WARNING_MS: u64 = 60_000;
 pub(super) const CUT_MS: u64 = 1000;
 
 impl Entry {
+    /// Lets it end at this time if it has not done so before.
+    pub(super) fn leave_by(&mut self, at_ms: u64) {
+        self.max_age_ms = at_ms.saturating_sub(self.opened_ms).max(1);
+    }
+
     /// When something has to be done about the end of its credential. The wall clock may jump, so it is asked again at
     /// every deadline.
     pub(super) fn expiry_due_ms(&self, now: u64) -> u64 {
@@ -25,6 +30,11 @@ impl Entry {
         // One that cannot be told now, because a frame is on its way, is asked again a little later.
         now.saturating_add(wait.max(Wheel::TICK_MS))
     }
+}
+
+/// Whether a session that is ended for this reason is not waited for.
+fn has_to_go(closing: Closing) -> bool {
+    matches!(closing, Closing::Revoked | Closing::Expired)
 }
 
 /// Milliseconds until this second since 1970. The end of a credential follows the wall clock, whatever that does.
@@ -60,9 +70,12 @@ impl State {
         if entry.blocked_ms.is_some_and(|since| now >= since + stall_ms) {
             return self.close(ticket.slot, CloseCause::Stalled);
         }
-        // Nor is one waited for that takes nothing and may have nothing.
-        if entry.closing == Some(Closing::Revoked) && entry.blocked_ms.is_some_and(|since| now >= since + CUT_MS) {
-            return self.close(ticket.slot, CloseCause::Revoked);
+        // Nor is one waited for that may have nothing more, and takes what it was to have slowly.
+        if let Some(closing) = entry.closing.filter(|closing| has_to_go(*closing))
+            && entry.blocked_ms.is_some()
+            && now >= entry.opened_ms + entry.max_age_ms
+        {
+            return self.close(ticket.slot, closing.into());
         }
         if entry.max_age_ms > 0 && now >= entry.opened_ms + entry.max_age_ms && entry.closing.is_none() {
             entry.closing = Some(Closing::MaxAge);
@@ -77,6 +90,7 @@ impl State {
             let left = left_ms(grant.expires_s);
             if left == 0 {
                 entry.closing = Some(Closing::Expired);
+                entry.leave_by(now + CUT_MS);
             } else if left <= WARNING_MS && !entry.warned && entry.session.partial() == 0 {
                 let name = SessionName { shard: self.index, ticket }.to_string();
                 self.hub.wire.expiring(entry.format, grant.expires_s, &name, &mut entry.control);
@@ -102,7 +116,7 @@ impl State {
         };
         let stalled = entry.blocked_ms.map_or(u64::MAX, |since| since + stall_ms);
         let aged = match entry.max_age_ms {
-            age if age > 0 && entry.closing.is_none() => entry.opened_ms + age,
+            age if age > 0 && entry.closing.is_none_or(has_to_go) => entry.opened_ms + age,
             _ => u64::MAX,
         };
         let lagged = match entry.behind_since() {
