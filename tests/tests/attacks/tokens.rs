@@ -104,7 +104,7 @@ fn answer(socket: &mut std::net::TcpStream) -> String {
 #[test]
 fn t21_algorithm_confusion_on_the_wire() {
     let folder = TempDir::new().unwrap();
-    let hub = Hub::builder().config(&config(folder.path())).start();
+    let hub = Hub::builder().config("access_log = \"off\"").config(&config(folder.path())).start();
     let body = claims(0).to_string();
     let jwk: Value = serde_json::from_str(EC).unwrap();
     let x = BASE64_URL_SAFE_NO_PAD.decode(jwk["x"].as_str().unwrap()).unwrap();
