@@ -71,10 +71,10 @@ mod tests {
     }
 
     /// Without a fuzzer, and without its sense for what is new: inputs of the corpus, broken at random. Every target has
-    /// one second, or `HEADWATER_FUZZ_SECONDS`. What fails lies in `artifacts/`.
+    /// one second, or `FUZZ_SECONDS`. What fails lies in `artifacts/`.
     #[test]
     fn every_target_holds_on_broken_inputs() {
-        let seconds = std::env::var("HEADWATER_FUZZ_SECONDS").map_or(1, |text| text.parse().expect("a number"));
+        let seconds = std::env::var("FUZZ_SECONDS").map_or(1, |text| text.parse().expect("a number"));
         for (name, check) in TARGETS {
             let (inputs, start, mut tried) = (corpus(name), Instant::now(), 0_u64);
             let mut random = fastrand::Rng::with_seed(fastrand::u64(..));
