@@ -32,7 +32,7 @@ pub(crate) struct Explain {
     /// Topic they want to publish to; may be given several times
     #[arg(long, value_name = "TOPIC")]
     publish: Vec<String>,
-    /// Web page they come from, such as https://app.example
+    /// Web page they come from: its origin, scheme and host
     #[arg(long, value_name = "ORIGIN")]
     origin: Option<String>,
     /// Name they call the hub by
