@@ -33,6 +33,11 @@ fn the_page_has_every_line_of_its_topics_once() {
         ("POOL", 10),
         ("RLB", 13),
         ("SEC", 15),
+        ("BRW", 11),
+        ("TRN", 5),
+        ("RUN", 6),
+        ("FWK", 6),
+        ("CLI", 3),
     ];
     let expected: Vec<String> =
         topics.iter().flat_map(|(topic, count)| (1..=*count).map(move |n| format!("{topic}-{n:02}"))).collect();
