@@ -1,0 +1,24 @@
+// How long to wait before the next attempt.
+
+/** What a server may ask for at most, in milliseconds. */
+const HOUR = 3_600_000;
+
+/**
+ * @param {number} failures failures in a row, the one just met included
+ * @param {{first?: number, most?: number}} retry
+ * @param {number[]} floors what the server asked for, in milliseconds
+ * @returns {number} milliseconds
+ */
+export function delay(failures, { first = 1000, most = 30_000 }, floors) {
+  const floor = Math.max(0, ...floors.map((floor) => Math.min(floor, HOUR)));
+  return floor + Math.random() * Math.min(most, first * 2 ** (failures - 1));
+}
+
+/**
+ * @param {Response} response
+ * @returns {number} what its `Retry-After` says, in milliseconds
+ */
+export function retryAfter(response) {
+  const value = response.headers.get("retry-after") ?? "";
+  return (/^\d+$/.test(value) ? +value * 1000 : Date.parse(value) - Date.now()) || 0;
+}

@@ -1,0 +1,240 @@
+// Bytes to events, as the standard says, at any split of the bytes.
+//
+// Whole lines are decoded to text at once and read there. What stands behind the last line end of a chunk is kept as
+// bytes until its line is complete, so no character is ever cut, and every byte is looked at a bounded number of times.
+
+const LF = 10;
+const CR = 13;
+const SPACE = 32;
+const COLON = 58;
+
+/** Largest event unless told otherwise. */
+const MAX_EVENT = 1024 * 1024;
+
+// The byte order mark is taken off by hand: only the first of a stream, not of each piece.
+const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
+const encoder = new TextEncoder();
+
+/** The fields by their first letter. */
+const FIELDS = { 100: "data", 101: "event", 105: "id", 114: "retry", 116: "topic" };
+
+/**
+ * An event of a stream.
+ * @typedef {object} StreamEvent
+ * @property {"event"} kind
+ * @property {string} type `message` when the stream names none
+ * @property {string} data
+ * @property {string} id the last event id in force; empty when there is none
+ * @property {string | undefined} topic from servers that send it
+ */
+
+/**
+ * Events are missing: what depends on them has to be loaded again.
+ * @typedef {object} Gap
+ * @property {"gap"} kind
+ * @property {string} reason `oversized` when an event was larger than the limit; the others are the server's
+ * @property {string} requested the id after which events are missing
+ * @property {string} resumedAt the id from which the stream goes on
+ * @property {string} id the last event id in force
+ */
+
+/**
+ * @typedef {object} DecoderOptions
+ * @property {number} [maxEvent] the largest event, in UTF-16 code units of its values; default 1 MiB
+ * @property {string} [lastEventId] the last event id in force at the start
+ */
+
+/** An incremental decoder of one stream. No bytes make it throw. */
+export class Decoder {
+  /** The last event id in force. It changes at the blank line that ends a block, also of one without data. */
+  lastEventId;
+
+  /** @type {number | undefined} the reconnection time that the stream asks for, in milliseconds */
+  retry;
+
+  #maxEvent;
+  /** The beginning of a line whose end has not come. */
+  #pending = new Uint8Array(256);
+  #length = 0;
+  #begun = false;
+  /** The last byte was a CR: an LF that comes now belongs to it. */
+  #afterCr = false;
+
+  // The block being read.
+  /** @type {string | undefined} */
+  #data;
+  /** @type {string | undefined} */
+  #id;
+  /** @type {string | undefined} */
+  #topic;
+  #type = "";
+  #size = 0;
+
+  /** @type {(event: StreamEvent | Gap, hasId: boolean) => void} */
+  #each = () => {};
+
+  /** @param {DecoderOptions} [options] */
+  constructor({ maxEvent = MAX_EVENT, lastEventId = "" } = {}) {
+    this.#maxEvent = maxEvent;
+    this.lastEventId = lastEventId;
+  }
+
+  /**
+   * Takes the next piece of the stream.
+   * @param {Uint8Array | string} chunk
+   * @param {(event: StreamEvent | Gap, hasId: boolean) => void} [each] is given every event, and whether its block
+   *   had an id of its own, instead of the list
+   * @returns {(StreamEvent | Gap)[]} the events that are complete now
+   */
+  push(chunk, each) {
+    /** @type {(StreamEvent | Gap)[]} */
+    const events = [];
+    this.#each = each ?? ((event) => events.push(event));
+    const bytes = typeof chunk === "string" ? encoder.encode(chunk) : chunk;
+    const length = bytes.length;
+    let from = 0;
+    if (length && this.#afterCr) {
+      this.#afterCr = false;
+      if (bytes[0] === LF) from = 1;
+    }
+    let end = length;
+    while (end > from && bytes[end - 1] !== LF && bytes[end - 1] !== CR) end--;
+    if (end > from) {
+      this.#afterCr = end === length && bytes[end - 1] === CR;
+      if (this.#length) {
+        let first = from;
+        while (bytes[first] !== LF && bytes[first] !== CR) first++;
+        this.#keep(bytes.subarray(from, first));
+        const line = utf8.decode(this.#pending.subarray(0, this.#length));
+        this.#length = 0;
+        this.#lines(line + "\n");
+        from = first + (bytes[first] === CR && bytes[first + 1] === LF ? 2 : 1);
+      }
+      if (end > from) this.#lines(utf8.decode(bytes.subarray(from, end)));
+    }
+    if (end < length) this.#keep(bytes.subarray(end));
+    return events;
+  }
+
+  /**
+   * Holds the beginning of a line, as much of it as is needed to see that it is too long.
+   * @param {Uint8Array} bytes
+   */
+  #keep(bytes) {
+    // A code unit is at most three bytes, and a field's name is short.
+    const most = 3 * this.#maxEvent + 16;
+    if (this.#length + bytes.length > most) bytes = bytes.subarray(0, most - this.#length);
+    const length = this.#length + bytes.length;
+    if (length > this.#pending.length) {
+      const larger = new Uint8Array(2 * length);
+      larger.set(this.#pending.subarray(0, this.#length));
+      this.#pending = larger;
+    }
+    this.#pending.set(bytes, this.#length);
+    this.#length = length;
+  }
+
+  /** @param {string} text whole lines with their ends */
+  #lines(text) {
+    let at = 0;
+    if (!this.#begun) {
+      this.#begun = true;
+      if (text.charCodeAt(0) === 0xfeff) at = 1;
+    }
+    let lf = text.indexOf("\n", at);
+    let cr = text.indexOf("\r", at);
+    while (at < text.length) {
+      let end = lf;
+      let next = lf + 1;
+      if (cr >= 0 && (lf < 0 || cr < lf)) {
+        end = cr;
+        next = cr + 1 === lf ? cr + 2 : cr + 1;
+        cr = text.indexOf("\r", next);
+      }
+      this.#line(text, at, end);
+      at = next;
+      if (lf >= 0 && lf < next) lf = text.indexOf("\n", next);
+    }
+  }
+
+  /**
+   * @param {string} text
+   * @param {number} at where the line begins
+   * @param {number} end where its line end is
+   */
+  #line(text, at, end) {
+    if (at === end) return this.#dispatch();
+    const first = text.charCodeAt(at);
+    if (first === COLON) return;
+    const name = FIELDS[/** @type {keyof typeof FIELDS} */ (first)];
+    let from = at;
+    if (name && text.startsWith(name, at)) {
+      from += name.length;
+      if (text.charCodeAt(from) === COLON) {
+        from++;
+        if (text.charCodeAt(from) === SPACE) from++;
+      } else if (from !== end) {
+        from = at;
+      }
+    }
+    this.#size += end - from;
+    if (from === at || end - from > this.#maxEvent) return;
+    const value = text.slice(from, end);
+    if (first === 100) {
+      // Data that is too large already is not gathered any further.
+      if (this.#size <= this.#maxEvent) this.#data = this.#data === undefined ? value : this.#data + "\n" + value;
+    } else if (first === 101) {
+      this.#type = value;
+    } else if (first === 105) {
+      if (!value.includes("\0")) this.#id = value;
+    } else if (first === 114) {
+      if (/^\d+$/.test(value)) this.retry = +value;
+    } else {
+      this.#topic = value;
+    }
+  }
+
+  /** Ends the block. */
+  #dispatch() {
+    const hasId = this.#id !== undefined;
+    const requested = this.lastEventId;
+    if (this.#id !== undefined) this.lastEventId = this.#id;
+    const id = this.lastEventId;
+    if (this.#size > this.#maxEvent) {
+      this.#each({ kind: "gap", reason: "oversized", requested, resumedAt: id, id }, hasId);
+    } else if (this.#data !== undefined) {
+      this.#each({ kind: "event", type: this.#type || "message", data: this.#data, id, topic: this.#topic }, hasId);
+    }
+    this.#data = this.#id = this.#topic = undefined;
+    this.#type = "";
+    this.#size = 0;
+  }
+}
+
+/**
+ * The events of a response, or of any stream of bytes or text: an answer of a language model, a file, a socket of Node.
+ * Leaving the loop cancels the stream.
+ * @param {Response | ReadableStream<Uint8Array | string> | AsyncIterable<Uint8Array | string>} source
+ * @param {DecoderOptions} [options]
+ * @returns {AsyncGenerator<StreamEvent | Gap, void, void>}
+ */
+export async function* events(source, options) {
+  const decoder = new Decoder(options);
+  const stream = source instanceof Response ? source.body : source;
+  if (!stream) return;
+  if (!("getReader" in stream)) {
+    for await (const chunk of stream) yield* decoder.push(chunk);
+    return;
+  }
+  // Not every browser iterates over streams.
+  const reader = stream.getReader();
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      yield* decoder.push(value);
+    }
+  } finally {
+    reader.cancel().catch(() => {});
+  }
+}
