@@ -10,7 +10,8 @@ pub(crate) fn root() -> PathBuf {
 
 /// Everything that tests are written in, joined.
 pub(crate) fn sources() -> String {
-    let mut folders: Vec<PathBuf> = ["crates", "tests", "fuzz", "dashboard"].map(|folder| root().join(folder)).into();
+    let mut folders: Vec<PathBuf> =
+        ["crates", "clients", "tests", "fuzz", "dashboard"].map(|folder| root().join(folder)).into();
     let mut text = String::new();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).expect("a folder of the tree") {
