@@ -21,6 +21,7 @@ fn sec_04_everything_here_is_for_administrators() {
         ("GET", "/v1/admin/sessions"),
         ("GET", "/v1/admin/sessions/0-0-0"),
         ("DELETE", "/v1/admin/sessions/0-0-0"),
+        ("GET", "/v1/admin/sessions/0-0-0/explain?topic=a"),
         ("GET", "/v1/admin/events/1-0001"),
         ("GET", "/v1/admin/revocations"),
         ("POST", "/v1/admin/revocations"),
@@ -98,6 +99,8 @@ fn a_session_tells_where_it_stands_and_can_be_ended() {
     assert_eq!((&bob["driver"], &bob["format"]), (&json!("pull"), &json!("ndjson")));
     assert_eq!((&bob["topics"], &bob["patterns"]), (&json!(["orders/1"]), &json!(["invoices/**"])));
 
+    assert_eq!((&ada["address"], ada["bytes"].as_u64() > Some(0)), (&json!("127.0.0.1"), true));
+
     let path = format!("/v1/admin/sessions/{}", ada["session"].as_str().unwrap());
     assert_eq!(get(&client, &path)["subject"], "ada");
     let end = Request::new("DELETE", &path).bearer(&Issuer::admin());
@@ -106,6 +109,42 @@ fn a_session_tells_where_it_stands_and_can_be_ended() {
     assert_eq!((last.event.as_str(), last.json()["reason"].as_str()), ("headwater.closing", Some("admin")));
     until("the session to be gone", || (client.send(&end).status() == 404).then_some(()));
     assert_eq!(client.send(&Request::get(&path).bearer(&Issuer::admin())).status(), 404);
+}
+
+/// Why it gets a topic, or does not, and by which rule: of the selection, the rights, the log and the place it stands at.
+#[test]
+fn a_session_is_explained_topic_by_topic() {
+    let hub = LocalHub::with(&Issuer::config());
+    let client = hub.client();
+    let token = Issuer::token(&json!({ "sub": "ada", "headwater": { "subscribe": ["orders/**"] } }));
+    let mut stream = client.stream(&Request::get("/v1/events?topic=orders/*&topic=orders/7/notes").bearer(&token));
+    let id = publish(&client, "orders/1", "x");
+    stream.next();
+    let name = get(&client, "/v1/admin/sessions?subject=ada")["sessions"][0]["session"].as_str().unwrap().to_owned();
+    let explain = |topic: &str| get(&client, &format!("/v1/admin/sessions/{name}/explain?topic={topic}"));
+    let step = |answer: &Value, check: &str| {
+        answer["steps"].as_array().unwrap().iter().find(|step| step["check"] == check).cloned().unwrap()
+    };
+    until("the session to be live", || (explain("orders/1")["session"]["state"] == "live").then_some(()));
+    let yes = explain("orders/1");
+    assert_eq!(yes["gets"], true);
+    assert_eq!(step(&yes, "selection")["rule"], "\"orders/*\"");
+    assert_eq!(step(&yes, "subscribe")["rule"], "\"orders/**\" of the credential");
+    let stored = step(&yes, "stored")["detail"].as_str().unwrap().to_owned();
+    assert!(stored.contains(&id) && stored.contains("past it"), "{stored}");
+    assert!(step(&yes, "position")["detail"].as_str().unwrap().contains("everything"));
+    assert_eq!(step(&explain("orders/7/notes"), "selection")["rule"], "\"orders/7/notes\"");
+
+    let unasked = explain("orders/1/items");
+    assert_eq!((&unasked["gets"], &step(&unasked, "selection")["reason"]), (&json!(false), &json!("not-asked-for")));
+    assert_eq!(step(&unasked, "subscribe")["allowed"], true);
+    let forbidden = explain("invoices/1");
+    assert_eq!(step(&forbidden, "subscribe")["reason"], "no-right-to-subscribe");
+    let own = explain("$hub/stats");
+    assert_eq!((&own["gets"], &step(&own, "subscribe")["reason"]), (&json!(false), &json!("no-right-to-subscribe")));
+    let wrong = |target: String| client.send(&Request::get(&target).bearer(&Issuer::admin())).status();
+    assert_eq!(wrong(format!("/v1/admin/sessions/{name}/explain?topic=a//b")), 400);
+    assert_eq!(wrong("/v1/admin/sessions/0-ff-0/explain?topic=a".to_owned()), 404);
 }
 
 #[test]

@@ -35,10 +35,12 @@ fn metrics_are_well_formed() {
                 let value: f64 = value.parse().unwrap();
                 assert!(value >= 0.0, "{line}");
                 let name = sample.split('{').next().unwrap();
-                match name.strip_suffix("_total") {
-                    Some(family) => assert_eq!(kinds.get(family), Some(&"counter"), "{line}"),
-                    None => assert_eq!(kinds.get(name), Some(&"gauge"), "{line}"),
-                }
+                let (family, kind) = match name.rsplit_once('_') {
+                    Some((family, "total")) => (family, "counter"),
+                    Some((family, "sum" | "count" | "bucket")) => (family, "histogram"),
+                    _ => (name, "gauge"),
+                };
+                assert_eq!(kinds.get(family), Some(&kind), "{line}");
                 assert!(name.starts_with("headwater_") && samples.insert(sample), "{line}");
             }
             _ => panic!("{line}"),
@@ -104,9 +106,87 @@ fn the_hub_tells_about_itself_to_those_who_ask() {
     {
         assert!(said[figure].is_u64(), "{figure} in {said}");
     }
+    for figure in ["connections", "connections_limit", "sessions_limit", "opened", "tail_bytes", "descriptors_limit"] {
+        assert!(said[figure].is_u64(), "{figure} in {said}");
+    }
     assert!(said["closed"].is_object() && said["head"].is_string() && said["time"].is_string(), "{said}");
     client.publish("t", "y");
     stats.until(|event| event.json()["publishes"] == 2);
+}
+
+/// OBS-01: publish-to-write latency, each second by itself and as a histogram since the start; descriptors.
+#[test]
+fn latency_is_measured_from_the_log_to_the_reader() {
+    let hub = LocalHub::start();
+    let client = hub.client();
+    let mut stats = client.events("topic=$hub/stats");
+    let mut reader = client.events("topic=t");
+    client.publish("t", "x");
+    reader.next();
+    let seen = stats.until(|event| event.json()["latency"]["count"].as_u64() > Some(0)).pop().unwrap().json();
+    let latency = &seen["latency"];
+    let [half, most] = ["p50_ms", "max_ms"].map(|name| latency[name].as_f64().unwrap());
+    assert!(half <= most && most < 60_000.0, "{latency}");
+    let count = client.metric("headwater_delivery_latency_seconds_count");
+    assert!(count >= 1.0);
+    let page = client.get("/metrics");
+    let all = "headwater_delivery_latency_seconds_bucket{le=\"+Inf\"} ";
+    assert!(
+        page.text().lines().any(|line| line.strip_prefix(all).is_some_and(|all| all.parse::<f64>().unwrap() >= count))
+    );
+    let descriptors = client.metric("headwater_descriptors");
+    assert_eq!(descriptors > 0.0, seen["descriptors"].is_u64());
+}
+
+/// The sessions counted by lag, the slowest of them, and those that the hub ended, with the reason.
+#[test]
+fn the_hub_tells_who_is_behind_and_whom_it_ended() {
+    let hub = LocalHub::with("shards = 2");
+    let client = hub.client();
+    let mut told = client.events("topic=$hub/sessions");
+    let many: Vec<_> = (0..20).map(|_| client.events("topic=t")).collect();
+    let paced = client.events("topic=slow/1&topic=slow/2&topic=slow/3&topic=slow/4&max_rate=0.01");
+    (0..3).for_each(|_| drop(client.publish("slow/1", "x")));
+    let seen = told.until(|event| event.json()["limited"] == 1 && event.json()["sessions"] == 22).pop().unwrap().json();
+    let lag = seen["lag"].as_array().unwrap();
+    assert_eq!((&lag[0]["below_s"], lag[lag.len() - 1]["below_s"].is_null()), (&json!(0.0), true));
+    assert_eq!(lag.iter().map(|step| step["sessions"].as_u64().unwrap()).sum::<u64>(), 22);
+    let slow = seen["slowest"].as_array().unwrap().iter().find(|session| session["state"] == "limited").unwrap();
+    assert_eq!((&slow["topics"].as_array().unwrap().len(), &slow["omitted_topics"]), (&3, &json!(1)));
+    assert!(slow["behind_seconds"].as_f64().is_some() && slow["address"] == "127.0.0.1");
+
+    let name = slow["session"].as_str().unwrap();
+    assert_eq!(client.send(&Request::new("DELETE", &format!("/v1/admin/sessions/{name}"))).status(), 204);
+    let ended = told
+        .until(|event| event.json()["ended"].as_array().is_some_and(|ended| !ended.is_empty()))
+        .pop()
+        .unwrap()
+        .json();
+    let ended = &ended["ended"][0];
+    assert_eq!((ended["session"].as_str(), ended["reason"].as_str()), (Some(name), Some("admin")));
+    assert!(ended["ended_at"].as_str().unwrap().ends_with('Z'));
+    drop((many, paced));
+    until("those that left to be counted no more", || (told.next().json()["sessions"] == 1).then_some(()));
+}
+
+/// What the log holds, by class, the hub's own topics among them.
+#[test]
+fn the_hub_tells_what_its_log_holds_by_class() {
+    let config =
+        "[[class]]\ntopics = [\"brief/**\"]\ndurability = \"memory\"\nretention = { age = \"1h\", events = 5 }\n";
+    let hub = LocalHub::with(config);
+    let client = hub.client();
+    (0..9).for_each(|n| drop(client.publish("brief/1", n.to_string())));
+    client.publish("orders/1", "12345");
+    let seen = client.events("topic=$hub/log").next().json();
+    assert_eq!((&seen["health"], &seen["complete"]), (&json!("ready"), &json!(true)));
+    let classes = seen["classes"].as_array().unwrap();
+    let of = |pattern: &str| classes.iter().find(|class| class["patterns"][0] == pattern).unwrap();
+    assert_eq!(of("brief/**")["retention"], json!({ "age_s": 3600, "events": 5, "bytes": 10_u64 << 30 }));
+    assert_eq!((&of("brief/**")["events"], &of("brief/**")["durability"]), (&json!(5), &json!("memory")));
+    assert_eq!((&of("**")["topics"], &of("**")["events"]), (&json!(1), &json!(1)));
+    assert!(of("**")["oldest"].as_str().unwrap().ends_with('Z') && of("**")["bytes"].as_u64() >= Some(5));
+    assert!(of("$hub/**")["oldest"].is_null() || of("$hub/**")["events"].as_u64() > Some(0));
 }
 
 #[test]

@@ -117,10 +117,21 @@ fn a_topic_tells_about_itself() {
     client.publish("u", "other");
     let mut info = client.topic("t").expect(200).json();
     assert!(info["bytes"].take().as_u64().unwrap() >= 3 * "data 0".len() as u64);
+    assert!(info["last_time"].take().as_str().unwrap().ends_with('Z'));
+    // Of the last ten seconds, as far as the test has not taken longer.
+    let rate = info["rate"].take().as_f64().unwrap();
+    assert!((0.0..=3.0).contains(&rate), "{rate}");
     assert_eq!(
         info,
-        json!({"topic": "t", "first": ids[0], "last": ids[2], "events": 3, "bytes": null, "sessions": 0, "finished": null})
+        json!({
+            "topic": "t", "first": ids[0], "last": ids[2], "last_time": null, "events": 3, "bytes": null, "rate": null,
+            "sessions": 0, "presence": false, "finished": null,
+        })
     );
+    until("events to count in the rate", || {
+        client.publish("t", "more");
+        (client.topic("t").expect(200).json()["rate"].as_f64() > Some(0.0)).then_some(())
+    });
 
     let readers = [client.events("topic=t"), client.events("topic=t&topic=u"), client.events("topic=*")];
     let sessions = || client.topic("t").expect(200).json()["sessions"].as_u64().unwrap();

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use headwater_log::Timestamp;
 
 /// Encoded events of one selection in log order.
 #[derive(Clone, Debug)]
@@ -15,6 +16,8 @@ pub struct Run {
     pub upto: u64,
     /// With conflation for each frame how many events gave way before it and are not told of otherwise.
     pub skipped: Option<Arc<[u32]>>,
+    /// When the log took the first of them; `None` for what was read from the log.
+    pub taken: Option<Timestamp>,
 }
 
 /// How far a reader has come in a run.
@@ -67,8 +70,13 @@ mod tests {
 
     #[test]
     fn marks_fall_on_frame_ends_and_inside_frames() {
-        let run =
-            Run { bytes: Bytes::from_static(b"aaabbbb"), ends: Arc::new([(5, 3), (9, 7)]), upto: 12, skipped: None };
+        let run = Run {
+            bytes: Bytes::from_static(b"aaabbbb"),
+            ends: Arc::new([(5, 3), (9, 7)]),
+            upto: 12,
+            skipped: None,
+            taken: None,
+        };
         assert_eq!(run.mark(0), Mark { whole: None, partial: 0, begun: None });
         assert_eq!(run.mark(2), Mark { whole: None, partial: 2, begun: Some(5) });
         assert_eq!(run.mark(3), Mark { whole: Some(5), partial: 0, begun: None });

@@ -18,7 +18,7 @@ use {
 };
 
 use bytes::Bytes;
-use headwater_log::{Durable, Selection, StoredEvent, Topic};
+use headwater_log::{Durable, Selection, StoredEvent, Timestamp, Topic};
 
 use crate::{Format, Run, Wire};
 
@@ -73,6 +73,8 @@ struct Inner {
     floor: u64,
     head: u64,
     bytes: usize,
+    /// Something was dropped to stay within the limit.
+    dropped: bool,
 }
 
 impl Tail {
@@ -86,6 +88,7 @@ impl Tail {
             floor: head,
             head,
             bytes: 0,
+            dropped: false,
         };
         Self { wire, limit, inner: RwLock::new(inner) }
     }
@@ -163,6 +166,21 @@ impl Tail {
         (!found.is_empty()).then(|| self.render(&inner, format, &found))
     }
 
+    /// How many events of each topic the log took after `since`, and from when on the tail has all of them: `since` itself,
+    /// or later.
+    pub fn taken_since(&self, topics: &[Topic], since: Timestamp) -> (Vec<usize>, Timestamp) {
+        let inner = self.read();
+        let time = |batch: u64, index: u32| inner.batch(batch).events[index as usize].time;
+        let count = |topic: &Topic| {
+            let Some(entries) = inner.topics.get(topic) else { return 0 };
+            entries.len() - entries.partition_point(|(_, batch, index)| time(*batch, *index) <= since)
+        };
+        // What was dropped may be newer than `since`: only what came after the oldest batch is known to be whole.
+        let first = inner.batches.front().filter(|_| inner.dropped).and_then(|batch| batch.events.first());
+        let from = first.map_or(since, |event| event.time.max(since));
+        (topics.iter().map(count).collect(), from)
+    }
+
     fn render(&self, inner: &Inner, format: Format, found: &[(u64, u32)]) -> Run {
         let mut ends = Vec::with_capacity(found.len());
         let bytes = match format {
@@ -197,7 +215,8 @@ impl Tail {
             }
         };
         let upto = ends.last().map_or(0, |(seq, _)| *seq);
-        Run { bytes, ends: ends.into(), upto, skipped: None }
+        let taken = found.first().map(|(batch, index)| inner.batch(*batch).events[*index as usize].time);
+        Run { bytes, ends: ends.into(), upto, skipped: None, taken }
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Inner> {
@@ -250,6 +269,7 @@ impl Inner {
         self.bytes -= batch.weight();
         self.first_batch += 1;
         self.floor = batch.head;
+        self.dropped = true;
         for event in &batch.events {
             if let Some(entries) = self.topics.get_mut(&event.topic) {
                 while entries.front().is_some_and(|(seq, ..)| *seq <= event.seq) {
@@ -365,6 +385,19 @@ mod tests {
         };
         assert_eq!(gather().bytes.as_ptr(), gather().bytes.as_ptr());
         assert_eq!(gather().events(), 2);
+    }
+
+    #[test]
+    fn the_events_of_a_while_are_counted_by_topic() {
+        let at = |seq, topic, time| Arc::new(StoredEvent { time, ..(*event(seq, topic)).clone() });
+        let (topics, tail) =
+            ([Topic::new("a").unwrap(), Topic::new("b").unwrap(), Topic::new("c").unwrap()], tail(1200));
+        tail.push(Durable { head: 2, events: vec![at(1, "a", 10), at(2, "b", 20)], deleted: vec![] });
+        tail.push(Durable { head: 4, events: vec![at(3, "a", 30), at(4, "a", 40)], deleted: vec![] });
+        assert_eq!(tail.taken_since(&topics, 0), (vec![3, 1, 0], 0));
+        assert_eq!(tail.taken_since(&topics, 30), (vec![1, 0, 0], 30));
+        tail.push(Durable { head: 5, events: vec![at(5, "b", 50)], deleted: vec![] });
+        assert_eq!(tail.taken_since(&topics, 15), (vec![2, 1, 0], 30), "the first batch is gone, and says so");
     }
 
     #[test]

@@ -105,6 +105,11 @@ impl Hub {
         self.presence.reloaded();
     }
 
+    /// The classes of all topics, those of the hub's own among them.
+    pub(crate) fn classes(&self) -> Classes {
+        with_own_topics(&self.settings().classes)
+    }
+
     /// The access control in force.
     pub(crate) fn access(&self) -> Arc<Access> {
         self.access.read().unwrap_or_else(PoisonError::into_inner).clone()

@@ -299,6 +299,8 @@ fn run_shard(
         let listener = tokio::net::TcpListener::from_std(listener)?;
         if index == 0 {
             tokio::task::spawn_local(observe::publish_stats(hub.clone()));
+            tokio::task::spawn_local(observe::publish_sessions(hub.clone()));
+            tokio::task::spawn_local(observe::publish_log(hub.clone()));
             tokio::task::spawn_local(presence::keep(hub));
         }
         let accept = tokio::task::spawn_local(listener::accept(listener, site.clone(), phase.clone()));

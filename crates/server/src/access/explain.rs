@@ -75,7 +75,8 @@ pub struct Credential {
 /// One decision.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Step {
-    /// What is decided: `host`, `origin`, `credential`, `revocation`, `subscribe` or `publish`.
+    /// What is decided: `host`, `origin`, `credential`, `revocation`, `subscribe` or `publish`; about a running session also
+    /// `selection`, `stored` and `position`.
     pub check: String,
     /// About which name, topic or pattern.
     pub about: Option<String>,
@@ -120,9 +121,9 @@ pub fn explain_offline(settings: &Settings, question: &Question) -> Result<Expla
 }
 
 /// What allowed a step, and what was found.
-struct Allowed {
-    rule: Option<String>,
-    detail: String,
+pub(super) struct Allowed {
+    pub(super) rule: Option<String>,
+    pub(super) detail: String,
 }
 
 impl Explanation {
@@ -239,7 +240,8 @@ fn may_publish(caller: &Caller, text: &str) -> Result<Allowed, Problem> {
     Ok(allowed(caller, caller.rights().and_then(|rights| rights.rule_to_publish(&topic))))
 }
 
-fn allowed(caller: &Caller, rule: Option<Rule<'_>>) -> Allowed {
+/// What is said of a right that somebody has.
+pub(super) fn allowed(caller: &Caller, rule: Option<Rule<'_>>) -> Allowed {
     let rule = match rule {
         Some(Rule::Pattern(pattern)) => format!("{:?} of {}", pattern.as_str(), caller.source()),
         Some(Rule::Admin) => format!("the administrator's right of {}", caller.source()),

@@ -12,6 +12,7 @@ mod guard;
 mod key_set;
 mod keyring;
 mod revoked;
+mod session_explain;
 mod subscriber;
 mod visitor;
 mod webhook;

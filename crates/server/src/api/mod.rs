@@ -15,3 +15,5 @@ mod presence;
 mod sessions;
 mod tickets;
 mod topics;
+
+pub(crate) use admin::render_session;

@@ -6,6 +6,8 @@ use axum::response::{IntoResponse, Response};
 use headwater_log::{Topic, TopicInfo};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use tokio::sync::oneshot;
 
 use super::presence;
@@ -19,6 +21,8 @@ use crate::flow::publish::{publish_batch, publish_topic, topic_of_path};
 pub(super) const PREFIX: &str = "/v1/topics/";
 const MOST_LISTED: usize = 1000;
 const DEFAULT_LISTED: usize = 100;
+/// What counts as lately, in microseconds.
+const LATELY_US: u64 = 10_000_000;
 
 /// `/v1/topics/{topic}`.
 pub(super) async fn topic(State(api): State<Api>, request: Request) -> Result<Response, Problem> {
@@ -64,14 +68,14 @@ pub(super) async fn list(State(api): State<Api>, request: Request) -> Result<Res
     let names: Vec<Topic> = infos.iter().map(|info| info.topic.clone()).collect();
     let readers = api.hub.readers(&names).await;
     let next = (infos.len() == limit).then(|| names.last().map(|topic| topic.as_str().to_owned())).flatten();
-    let topics: Vec<Value> = infos.iter().zip(readers).map(|(info, readers)| render(&api, info, readers)).collect();
+    let topics = render(&api, &infos, &readers);
     Ok(axum::Json(json!({ "topics": topics, "next": next })).into_response())
 }
 
 async fn describe(api: &Api, topic: Topic) -> Result<Response, Problem> {
     let readers = api.hub.readers(std::slice::from_ref(&topic)).await.first().copied().unwrap_or(0);
     match api.hub.engine.topic(&topic) {
-        Some(info) => Ok(axum::Json(render(api, &info, readers)).into_response()),
+        Some(info) => Ok(axum::Json(render(api, &[info], &[readers]).remove(0)).into_response()),
         None => Err(unknown(&topic)),
     }
 }
@@ -97,17 +101,38 @@ async fn delete(api: &Api, topic: Topic) -> Result<Response, Problem> {
     }
 }
 
-fn render(api: &Api, info: &TopicInfo, readers: usize) -> Value {
+/// Topics as JSON, each with how many sessions read it.
+fn render(api: &Api, infos: &[TopicInfo], readers: &[usize]) -> Vec<Value> {
     let id = |seq: u64| (seq > 0).then(|| api.hub.wire.position(seq).to_string());
-    json!({
-        "topic": info.topic.as_str(),
-        "first": id(info.first),
-        "last": id(info.last),
-        "events": info.events,
-        "bytes": info.bytes,
-        "sessions": readers,
-        "finished": info.end.map(|reason| reason.as_str()),
-    })
+    let settings = api.hub.settings();
+    let names: Vec<Topic> = infos.iter().map(|info| info.topic.clone()).collect();
+    let rates = rates(api, &names);
+    let one = |((info, readers), rate): ((&TopicInfo, &usize), f64)| {
+        let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(info.last_time) * 1000);
+        json!({
+            "topic": info.topic.as_str(),
+            "first": id(info.first),
+            "last": id(info.last),
+            "last_time": time.ok().filter(|_| info.last > 0).and_then(|time| time.format(&Rfc3339).ok()),
+            "events": info.events,
+            "bytes": info.bytes,
+            "rate": rate,
+            "sessions": readers,
+            "presence": settings.readers.keeps_presence(&info.topic),
+            "finished": info.end.map(|reason| reason.as_str()),
+        })
+    };
+    infos.iter().zip(readers).zip(rates).map(one).collect()
+}
+
+/// Events of each topic a second, lately, as far as the events in memory reach.
+fn rates(api: &Api, topics: &[Topic]) -> Vec<f64> {
+    let now = OffsetDateTime::now_utc().unix_timestamp_nanos() / 1000;
+    let now = u64::try_from(now).unwrap_or(0);
+    let (counts, from) = api.hub.tail.taken_since(topics, now.saturating_sub(LATELY_US));
+    let seconds = now.saturating_sub(from).max(1_000_000) as f64 / 1e6;
+    let rounded = |count: usize| (count as f64 / seconds * 100.0).round() / 100.0;
+    counts.into_iter().map(rounded).collect()
 }
 
 fn unknown(topic: &Topic) -> Problem {

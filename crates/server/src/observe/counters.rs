@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use headwater_hub::Run;
 
+use super::latency::Latency;
 use super::refusals::Refusals;
 use crate::flow::fanout::CloseCause;
 
@@ -50,6 +51,8 @@ pub(crate) struct Counters {
     pub(crate) drained_off: Counter,
     /// Connections accepted.
     pub(crate) connections: Counter,
+    /// From the log to the readers that had everything before.
+    pub(crate) latency: Latency,
 }
 
 impl Counter {

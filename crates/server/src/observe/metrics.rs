@@ -2,13 +2,14 @@
 
 use headwater_log::Health;
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, text};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, NoLabelSet, text};
+use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 
 use super::counters::{Counter, Counters};
-use super::stats::memory_bytes;
+use super::stats::{descriptors, latencies, memory_bytes};
 use crate::flow::fanout::CloseCause;
 use crate::hooks::Status;
 use crate::hub::Hub;
@@ -34,6 +35,9 @@ impl std::fmt::Debug for Snapshot {
 
 type Read = fn(&Counters) -> &Counter;
 type ReadHook = fn(&Status) -> u64;
+
+/// Bounds of the histogram of latencies, in milliseconds.
+const LATENCY_BOUNDS_MS: [u64; 12] = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 10_000];
 
 /// Counters that are summed over the shards.
 const COUNTERS: [(&str, &str, Read); 14] = [
@@ -109,6 +113,20 @@ impl Collector for Snapshot {
         ] {
             ConstCounter::new(total).encode(encoder.encode_descriptor(name, help, None, kind)?)?;
         }
+        let latencies = latencies(hub);
+        let mut within = 0;
+        let buckets = LATENCY_BOUNDS_MS.map(|bound| {
+            let all = latencies.within(bound * 1000);
+            let own = all - within;
+            within = all;
+            (bound as f64 / 1000.0, own)
+        });
+        let rest = (f64::INFINITY, latencies.count() - within);
+        let buckets: Vec<(f64, u64)> = buckets.into_iter().chain([rest]).collect();
+        let (name, help) =
+            ("headwater_delivery_latency_seconds", "From the log to the sockets of readers that had everything before");
+        let mut histogram = encoder.encode_descriptor(name, help, None, MetricType::Histogram)?;
+        histogram.encode_histogram::<NoLabelSet>(latencies.sum_seconds(), latencies.count(), &buckets, None)?;
         let usage = hub.engine.usage();
         let sessions_limit = hub.budget.sessions(&hub.settings().limits) as u64;
         let healthy = hub.engine.health() == Health::Ready;
@@ -135,7 +153,7 @@ impl Collector for Snapshot {
         let told = ConstCounter::new(hub.presence.told());
         let (name, help) = ("headwater_presence_events", "Members told to have joined or left");
         told.encode(encoder.encode_descriptor(name, help, None, told.metric_type())?)?;
-        let gauges: [(&str, &str, u64); 13] = [
+        let gauges: [(&str, &str, u64); 14] = [
             ("headwater_sessions", "Open sessions", hub.sessions()),
             ("headwater_sessions_limit", "Most open sessions", sessions_limit),
             ("headwater_connections", "Open connections", hub.budget.connected() as u64),
@@ -148,6 +166,7 @@ impl Collector for Snapshot {
             ("headwater_topics", "Topics known", usage.topics),
             ("headwater_log_ready", "1 when the log takes events, 0 when it is full or has failed", healthy.into()),
             ("headwater_tail_bytes", "Bytes of recent events in memory", hub.tail.bytes() as u64),
+            ("headwater_descriptors", "Open descriptors; 0 where the kernel does not tell", descriptors().unwrap_or(0)),
             ("headwater_resident_bytes", "Resident memory of the process", memory_bytes()),
         ];
         for (name, help, value) in gauges {

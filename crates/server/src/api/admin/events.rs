@@ -60,7 +60,7 @@ pub(super) async fn describe(State(api): State<Api>, Path(id): Path<String>) -> 
         };
         matching += part.matching;
         behind += part.behind;
-        named.extend(part.sessions.iter().map(|view| sessions::render(&api, view)));
+        named.extend(part.sessions.iter().map(|view| sessions::render(&api.hub, view)));
     }
     let mut answer = render(&id, &event);
     answer["sessions"] = json!({ "matching": matching, "behind": behind, "named": named });

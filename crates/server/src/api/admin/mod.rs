@@ -3,7 +3,10 @@
 mod events;
 mod explain;
 mod revocations;
+mod session_explain;
 mod sessions;
+
+pub(crate) use sessions::render as render_session;
 
 use axum::Router;
 use axum::extract::Request;
@@ -25,6 +28,10 @@ pub(super) fn routes() -> Router<Api> {
         .route(
             "/v1/admin/sessions/{session}",
             get(sessions::describe).delete(sessions::end).fallback(async || Problem::method("GET, HEAD, DELETE")),
+        )
+        .route(
+            "/v1/admin/sessions/{session}/explain",
+            get(session_explain::describe).fallback(async || Problem::method("GET, HEAD")),
         )
         .route("/v1/admin/explain", post(explain::create).fallback(async || Problem::method("POST")))
         .route("/v1/admin/events/{id}", get(events::describe).fallback(async || Problem::method("GET, HEAD")))

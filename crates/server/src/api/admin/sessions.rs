@@ -12,6 +12,7 @@ use super::super::query::Query;
 use super::super::router::Api;
 use super::{limit, rfc3339};
 use crate::flow::fanout::{Filter, Message, SessionName, SessionView};
+use crate::hub::Hub;
 
 /// `GET /v1/admin/sessions`: by shard and place, page by page.
 pub(super) async fn list(State(api): State<Api>, request: Request) -> Result<Response, Problem> {
@@ -49,7 +50,7 @@ pub(super) async fn list(State(api): State<Api>, request: Request) -> Result<Res
     }
     // A full page may turn out to be the last one.
     let next = sessions.last().filter(|_| more).map(|last| last.name.to_string());
-    let sessions: Vec<Value> = sessions.iter().map(|view| render(&api, view)).collect();
+    let sessions: Vec<Value> = sessions.iter().map(|view| render(&api.hub, view)).collect();
     Ok(axum::Json(json!({ "sessions": sessions, "next": next })).into_response())
 }
 
@@ -57,7 +58,7 @@ pub(super) async fn list(State(api): State<Api>, request: Request) -> Result<Res
 pub(super) async fn describe(State(api): State<Api>, Path(session): Path<String>) -> Result<Response, Problem> {
     let name = name(&session)?;
     let view = api.hub.ask(name.shard as usize, |reply| Message::View(name.ticket, reply)).await.flatten();
-    Ok(axum::Json(render(&api, &view.ok_or_else(unknown)?)).into_response())
+    Ok(axum::Json(render(&api.hub, &view.ok_or_else(unknown)?)).into_response())
 }
 
 /// `DELETE /v1/admin/sessions/{session}`: its client may come back.
@@ -70,10 +71,10 @@ pub(super) async fn end(State(api): State<Api>, Path(session): Path<String>) -> 
 }
 
 /// A session as JSON.
-pub(super) fn render(api: &Api, view: &SessionView) -> Value {
-    let wire: Wire = api.hub.wire;
+pub(crate) fn render(hub: &Hub, view: &SessionView) -> Value {
+    let wire: Wire = hub.wire;
     let id = |seq| wire.position(seq).to_string();
-    let head = api.hub.tail.head();
+    let head = hub.tail.head();
     let seconds = |ms: u64| ms as f64 / 1000.0;
     let topics: Vec<&str> = view.selection.topics().map(|topic| topic.as_str()).collect();
     let patterns: Vec<&str> = view.selection.patterns().map(|pattern| pattern.as_str()).collect();
@@ -97,6 +98,8 @@ pub(super) fn render(api: &Api, view: &SessionView) -> Value {
         "subject": grant.and_then(|grant| grant.subject.as_deref()),
         "issuer": grant.and_then(|grant| grant.issuer.as_deref()),
         "expires_at": grant.and_then(|grant| rfc3339(grant.expires_s)),
+        "address": view.address.to_string(),
+        "bytes": view.bytes,
     })
 }
 

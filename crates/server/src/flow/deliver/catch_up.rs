@@ -266,7 +266,7 @@ fn encode(wire: &Wire, format: Format, page: &Page, thin: Option<&Thin>) -> Page
 fn stretch(hole: u64, bytes: &mut Vec<u8>, ends: &mut Vec<(u64, u32)>, skipped: Option<Arc<[u32]>>) -> Stretch {
     let (bytes, ends) = (std::mem::take(bytes).into(), Arc::<[_]>::from(std::mem::take(ends)));
     let upto = ends.last().map_or(0, |(seq, _)| *seq);
-    Stretch { hole, run: Run { bytes, ends, upto, skipped } }
+    Stretch { hole, run: Run { bytes, ends, upto, skipped, taken: None } }
 }
 
 impl Thin {

@@ -168,10 +168,17 @@ impl Pull {
                 return Poll::Ready(None);
             }
         };
+        let fresh = match &mut entry.driver {
+            Driver::Pull(puller) => std::mem::take(&mut puller.fresh),
+            Driver::Socket(_) => false,
+        };
         let end = run.bytes.len().min(from.saturating_add(most));
         entry.session.advance(&run, end);
         entry.sent_ms = now;
         entry.bytes += (end - from) as u64;
+        if let Some(taken) = run.taken.filter(|_| fresh) {
+            state.counters.latency.note_since(taken);
+        }
         state.counters.delivered(&run, from, end);
         state.counters.bytes_out.add((end - from) as u64);
         Poll::Ready(Some(Piece::Run(part(run, from, end))))

@@ -8,6 +8,7 @@ use headwater_log::Topic;
 use tokio::sync::{Notify, oneshot};
 
 use super::renewal::NotRenewed;
+use super::sample::{Ended, Sample};
 use super::view::{Behind, Filter, Listed, SessionView};
 use crate::flow::deliver::PageRead;
 
@@ -33,6 +34,10 @@ pub(crate) enum Message {
     List(Filter, u32, usize, oneshot::Sender<Listed>),
     /// Which sessions read this topic, and which of them, at most so many to name, have not got as far as this?
     Behind(Topic, u64, usize, oneshot::Sender<Behind>),
+    /// How far are the sessions from this slot on behind, and which at most so many are furthest?
+    Sample(u32, usize, oneshot::Sender<Sample>),
+    /// Which sessions did the hub end last?
+    Ended(oneshot::Sender<Vec<Ended>>),
     /// End the sessions, this many a second; later calls replace the rate.
     Drain(f64),
 }

@@ -120,6 +120,7 @@ impl State {
             entry.session.fall_behind(before);
             match &mut entry.driver {
                 Driver::Pull(puller) => {
+                    puller.fresh |= live && puller.unsent == 0;
                     puller.wake();
                     false
                 }
@@ -196,6 +197,9 @@ impl State {
             if !self.send_run(slot, run, 0) {
                 return;
             }
+        }
+        if let Some(taken) = round.runs.first().and_then(|run| run.taken) {
+            self.counters.latency.note_since(taken);
         }
         let Some(entry) = self.sessions.get_mut(slot) else { return };
         entry.go_live();

@@ -30,6 +30,8 @@ pub(crate) struct Puller {
     pub(crate) waker: Option<Waker>,
     /// Bytes it was given and has not got rid of.
     pub(crate) unsent: usize,
+    /// It had everything when a pass began, and has not come for what that brought.
+    pub(crate) fresh: bool,
     /// Its task, which ends with a session that stalled: it waits for the client, and hears of nothing else.
     pub(crate) task: Option<AbortHandle>,
 }

@@ -17,6 +17,7 @@ use tokio::task::AbortHandle;
 
 use super::pacing::Paced;
 use super::pass::{Rest, Round};
+use super::sample::Ended;
 use super::sessions::{CloseCause, Driver, Entry, Opening, SessionTable};
 use super::{Message, ShardHandle};
 use crate::flow::deliver::Found;
@@ -67,6 +68,8 @@ pub(crate) struct State {
     pub(crate) unfinished: VecDeque<Ticket>,
     /// Sessions whose cursor is past `head`: they go on when the shard gets there.
     pub(crate) ahead: Vec<Ticket>,
+    /// The last sessions that the hub ended, for operators; bounded.
+    pub(super) ended: VecDeque<Ended>,
     /// Sessions to end per second, and the share of one that the last tick left over.
     pub(crate) drain: Option<(f64, f64)>,
     pub(crate) random: fastrand::Rng,
@@ -101,6 +104,7 @@ impl Shard {
             rounds: VecDeque::new(),
             unfinished: VecDeque::new(),
             ahead: Vec::new(),
+            ended: VecDeque::new(),
             drain: None,
             random: fastrand::Rng::new(),
             started: Instant::now(),
@@ -245,6 +249,7 @@ impl State {
     pub(crate) fn close(&mut self, slot: u32, cause: CloseCause) {
         let now = self.now_ms();
         let Some(ticket) = self.sessions.ticket(slot) else { return };
+        self.remember_end(slot, cause);
         let Some(entry) = self.sessions.remove(slot) else { return };
         self.depart(ticket, &entry);
         self.log_end(&entry, cause, now);
@@ -338,6 +343,12 @@ impl State {
             }
             Message::Behind(topic, seq, most, reply) => {
                 let _ = reply.send(self.behind(&topic, seq, most));
+            }
+            Message::Sample(from, most, reply) => {
+                let _ = reply.send(self.sample(from, most));
+            }
+            Message::Ended(reply) => {
+                let _ = reply.send(self.ended().iter().cloned().collect());
             }
             Message::Drain(rate) => self.drain = Some((rate, 1.0)),
         }

@@ -1,6 +1,7 @@
 //! What others may see of a shard's sessions.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use headwater_access::Grant;
@@ -31,6 +32,10 @@ pub(crate) struct SessionView {
     /// Since its reader stopped taking anything.
     pub(crate) blocked_ms: Option<u64>,
     pub(crate) grant: Option<Arc<Grant>>,
+    /// From where its client comes.
+    pub(crate) address: IpAddr,
+    /// Bytes that were sent.
+    pub(crate) bytes: u64,
 }
 
 /// What a session does.
@@ -132,7 +137,8 @@ impl State {
         found
     }
 
-    fn view_slot(&self, slot: u32) -> Option<SessionView> {
+    /// The session in this slot.
+    pub(super) fn view_slot(&self, slot: u32) -> Option<SessionView> {
         let now = self.now_ms();
         let (entry, ticket) = (self.sessions.get(slot)?, self.sessions.ticket(slot)?);
         let since = |time: u64| now.saturating_sub(time);
@@ -152,6 +158,8 @@ impl State {
             idle_ms: since(entry.sent_ms),
             blocked_ms: entry.blocked_ms.map(since),
             grant: entry.grant.clone(),
+            address: entry.address,
+            bytes: entry.bytes,
         })
     }
 }
