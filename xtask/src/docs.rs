@@ -19,7 +19,12 @@ pub(crate) fn build(workspace: &Workspace) -> Result<(), Failure> {
 
 /// Checks bans, licences and sources; advisories need a database from the network and run elsewhere.
 pub(crate) fn deny(workspace: &Workspace) -> Result<(), Failure> {
-    let mut deny = Command::new(CARGO_DENY.program(workspace)?);
-    let check = ["--workspace", "--locked", "check", "--hide-inclusion-graph", "bans", "licenses", "sources"];
-    process::run(deny.args(check).current_dir(&workspace.root))
+    let program = CARGO_DENY.program(workspace)?;
+    for manifest in ["Cargo.toml", "clients/python/Cargo.toml"] {
+        let mut deny = Command::new(&program);
+        deny.args(["--manifest-path", manifest, "--workspace", "--locked", "check", "--config", "deny.toml"]);
+        deny.args(["--hide-inclusion-graph", "bans", "licenses", "sources"]);
+        process::run(deny.current_dir(&workspace.root))?;
+    }
+    Ok(())
 }

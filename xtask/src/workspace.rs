@@ -1,6 +1,7 @@
 //! Where things are: the source tree, the build folder, the programs built into it.
 
 use std::env;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -28,8 +29,15 @@ impl Workspace {
 
     /// Cargo, started in `folder` (relative to the root) and building into the one build folder.
     pub(crate) fn cargo(&self, folder: &str) -> Command {
-        let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        command.current_dir(self.root.join(folder)).env("CARGO_TARGET_DIR", &self.target);
+        let mut command = self.building(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        command.current_dir(self.root.join(folder));
+        command
+    }
+
+    /// A program that calls Cargo, started in the root and building into the one build folder.
+    pub(crate) fn building(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command.current_dir(&self.root).env("CARGO_TARGET_DIR", &self.target);
         // Set by the Cargo that runs this program, about this package: not the business of others.
         for (name, _) in env::vars_os() {
             let name_text = name.to_string_lossy();

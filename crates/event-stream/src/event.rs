@@ -14,12 +14,19 @@ pub struct Event<'a> {
     pub data: &'a str,
     /// The last event id in force: of this block, else of an earlier one, empty when there was none.
     pub id: &'a str,
+    pub(crate) own_id: bool,
     pub(crate) captures: &'a [Capture],
     /// What captures that were not copied point into.
     pub(crate) text: &'a str,
 }
 
 impl<'a> Event<'a> {
+    /// Whether the block has an `id` field that counts, an empty one included. If not, `id` is that of an earlier block, and
+    /// says nothing of whether this event was received before.
+    pub const fn has_own_id(&self) -> bool {
+        self.own_id
+    }
+
     /// The value of a captured field of this block, the last one if there were several. `None` when the block has no
     /// such field, or the decoder was not told to capture it.
     pub fn field(&self, name: &str) -> Option<&'a str> {

@@ -102,6 +102,20 @@ fn ids_persist_reset_and_refuse_nul() {
     assert_eq!(outcome.last_event_id, "3", "a block without data counts, a block without its blank line does not");
 }
 
+/// IDG-08: an event that only keeps the id of an earlier one is told from one that was sent with it.
+#[test]
+fn an_id_of_the_block_is_told_from_one_in_force() {
+    let mut decoder = Decoder::new();
+    let mut chunk =
+        Chunk::from("data: 1\n\nid: a\ndata: 2\n\ndata: 3\n\nid: a\ndata: 4\n\nid\ndata: 5\n\nid: a\0\ndata: 6\n\n");
+    let mut seen = Vec::new();
+    while let Some(event) = decoder.decode(&mut chunk).unwrap() {
+        seen.push((event.id.to_owned(), event.has_own_id()));
+    }
+    let expected = [("", false), ("a", true), ("a", false), ("a", true), ("", true), ("", false)];
+    assert_eq!(seen, expected.map(|(id, own)| (id.to_owned(), own)));
+}
+
 /// EVR-01, EVR-02: only an id moves the cursor, and it may do so without an event.
 #[test]
 fn comments_and_retry_lines_leave_the_cursor_alone() {

@@ -32,7 +32,7 @@ enum Runner {
     Workspaces,
     /// Tests written for Node, the browser ones among them.
     Node,
-    /// Tests written for Python: generated requests, hostile HTTP/2, TLS.
+    /// Tests written for Python: the package, generated requests, hostile HTTP/2, TLS.
     Python,
     /// The samples of README and book.
     Book,
@@ -110,7 +110,7 @@ pub(crate) fn run(workspace: &Workspace, request: &Request) -> ExitCode {
             parts.extend(node::test(workspace, request));
         }
         if request.wants(Runner::Python) {
-            parts.push(python::test(workspace, request));
+            parts.extend(python::test(workspace, request));
         }
         if request.wants(Runner::Book) {
             parts.push(book::test(workspace, request));

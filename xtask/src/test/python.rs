@@ -1,5 +1,7 @@
-//! Tests written for Python, where the tools of the trade are: generated requests, hostile HTTP/2, a look at TLS.
+//! Tests written for Python: those of the package, and those whose tools are there: generated requests, hostile HTTP/2, a
+//! look at TLS.
 
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::Request;
@@ -8,27 +10,32 @@ use crate::tally::Part;
 use crate::tools::{debian, python};
 use crate::workspace::Workspace;
 
-/// The folder with the tests and their requirements.
-const SUITE: &str = "tests/python";
+/// Folders with tests, each with the requirements of an environment of its own.
+const SUITES: &[&str] = &["tests/python", PACKAGE_SUITE];
 
-/// Sets the environment up.
+/// The package, and the suite that needs it built.
+const PACKAGE: &str = "clients/python";
+const PACKAGE_SUITE: &str = "clients/python/tests";
+
+/// Sets the environments up.
 pub(crate) fn install(workspace: &Workspace) -> Result<(), Failure> {
-    python::interpreter(&workspace.root.join(SUITE).join("requirements.txt")).map(drop)
+    SUITES.iter().try_for_each(|suite| interpreter(workspace, suite).map(drop))
 }
 
-/// Runs the suite.
-pub(crate) fn test(workspace: &Workspace, request: &Request) -> Part {
-    let mut part = Part::new(SUITE);
-    let folder = workspace.root.join(SUITE);
-    let interpreter = match python::interpreter(&folder.join("requirements.txt")) {
-        Ok(interpreter) => interpreter,
+/// Runs every suite.
+pub(crate) fn test(workspace: &Workspace, request: &Request) -> Vec<Part> {
+    SUITES.iter().map(|suite| test_suite(workspace, suite, request)).collect()
+}
+
+fn test_suite(workspace: &Workspace, suite: &str, request: &Request) -> Part {
+    let mut part = Part::new(suite);
+    let mut pytest = match prepare(workspace, suite) {
+        Ok(pytest) => pytest,
         Err(failure) => {
             part.fail(failure.to_string());
             return part;
         }
     };
-    let mut pytest = Command::new(interpreter);
-    pytest.args(["-m", "pytest", "-q"]).current_dir(&folder);
     // A filter is taken literally, which the option for names would not do.
     if let Some(filter) = &request.filter {
         pytest.env("HEADWATER_TEST_FILTER", filter);
@@ -38,6 +45,32 @@ pub(crate) fn test(workspace: &Workspace, request: &Request) -> Part {
         Ok(status) if status.code() == Some(NOTHING_SELECTED) && request.filter.is_some() => part,
         end => part.finish(end),
     }
+}
+
+/// pytest, with all that the suite imports.
+fn prepare(workspace: &Workspace, suite: &str) -> Result<Command, Failure> {
+    let interpreter = interpreter(workspace, suite)?;
+    let mut pytest = Command::new(&interpreter);
+    pytest.args(["-m", "pytest", "-q"]).current_dir(workspace.root.join(suite));
+    if suite == PACKAGE_SUITE {
+        pytest.env("PYTHONPATH", build_package(workspace, &interpreter)?);
+    }
+    Ok(pytest)
+}
+
+fn interpreter(workspace: &Workspace, suite: &str) -> Result<PathBuf, Failure> {
+    python::interpreter(&workspace.root.join(suite).join("requirements.txt"))
+}
+
+/// Builds the package as `pip install` does for anybody, and puts it into the build folder of this tree: the
+/// environment is shared with other trees.
+pub(crate) fn build_package(workspace: &Workspace, interpreter: &Path) -> Result<PathBuf, Failure> {
+    let folder = workspace.target.join("python");
+    let mut pip = workspace.building(interpreter);
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-build-isolation"]);
+    pip.args(["--upgrade", "--target"]).arg(&folder).arg(format!("./{PACKAGE}"));
+    process::run(pip.env("PATH", python::search_path(interpreter)))?;
+    Ok(folder)
 }
 
 /// How pytest ends when it ran no test.

@@ -1,5 +1,7 @@
 //! A Python environment with packages of fixed versions, kept outside the tree.
 
+use std::env;
+use std::ffi::OsString;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
@@ -32,4 +34,12 @@ pub(crate) fn interpreter(requirements: &Path) -> Result<PathBuf, Failure> {
     let failed = |error| Failure::new(format!("write {}", stamp.display()), error);
     fs::write(&stamp, wanted).map_err(failed)?;
     Ok(interpreter)
+}
+
+/// The search path with the programs of the environment before all others.
+pub(crate) fn search_path(interpreter: &Path) -> OsString {
+    let programs = interpreter.parent().map(Path::to_path_buf);
+    let others = env::var_os("PATH").unwrap_or_default();
+    // Only a folder with a colon in its name cannot be joined; then its programs are not found, and pip says so.
+    env::join_paths(programs.into_iter().chain(env::split_paths(&others))).unwrap_or(others)
 }

@@ -265,6 +265,7 @@ impl Decoder {
             event_type: event_type.get(text).filter(|text| !text.is_empty()).unwrap_or(DEFAULT_TYPE),
             data: data.get(text).unwrap_or_default(),
             id: id.get(text).unwrap_or(&self.last_event_id),
+            own_id: id.is_set(),
             captures,
             text,
         }

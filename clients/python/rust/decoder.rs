@@ -1,0 +1,122 @@
+//! Bytes in, a list of events out.
+
+use headwater_event_stream as format;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyList, PyMemoryView, PyString};
+
+use crate::event::Event;
+
+/// An incremental decoder. See `_decoder.pyi` for what users read.
+#[pyclass(module = "headwater")]
+pub(crate) struct Decoder {
+    decoder: format::Decoder,
+    /// The string objects that the latest event had: the next one often has the same.
+    texts: Texts,
+}
+
+#[pymethods]
+impl Decoder {
+    #[new]
+    #[pyo3(signature = (*, max_event = 1 << 20, last_event_id = ""))]
+    fn new(max_event: usize, last_event_id: &str) -> Self {
+        // A line may be the whole event and its field name, as `data: `.
+        let decoder = format::Decoder::builder()
+            .max_event(max_event)
+            .max_line(max_event.saturating_add(LONGEST_NAME))
+            .last_event_id(last_event_id)
+            .capture("topic")
+            .build();
+        Self { decoder, texts: Texts::default() }
+    }
+
+    fn push<'py>(&mut self, py: Python<'py>, data: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
+        let Self { decoder, texts } = self;
+        let events = PyList::empty(py);
+        // The stable interface of Python 3.10 lends the bytes of `bytes` only; of others a copy is taken.
+        let copy;
+        let bytes = match data.cast_exact::<PyBytes>() {
+            Ok(bytes) => bytes.as_bytes(),
+            Err(_) => {
+                copy = PyMemoryView::from(data)?.call_method0("tobytes")?.cast_into::<PyBytes>()?;
+                copy.as_bytes()
+            }
+        };
+        let mut chunk = format::Chunk::new(bytes);
+        loop {
+            match decoder.decode(&mut chunk) {
+                Ok(Some(event)) => events.append(Bound::new(py, texts.event(py, &event))?)?,
+                Ok(None) => return Ok(events),
+                Err(_) => events.append(py.None())?,
+            }
+        }
+    }
+
+    fn reset(&mut self) {
+        self.decoder.reset();
+    }
+
+    #[getter]
+    fn last_event_id(&self) -> &str {
+        self.decoder.last_event_id()
+    }
+
+    #[getter]
+    fn retry(&self) -> Option<u64> {
+        self.decoder.retry().map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    #[getter]
+    fn has_pending(&self) -> bool {
+        self.decoder.has_pending()
+    }
+}
+
+/// Strings that are likely to come again.
+#[derive(Default)]
+struct Texts {
+    r#type: Repeated,
+    id: Repeated,
+    topic: Repeated,
+}
+
+impl Texts {
+    fn event(&mut self, py: Python<'_>, event: &format::Event<'_>) -> Event {
+        let id = if event.has_own_id() { self.id.fresh(py, event.id) } else { self.id.get(py, event.id) };
+        Event {
+            data: PyString::new(py, event.data).unbind(),
+            r#type: self.r#type.get(py, event.event_type),
+            id,
+            topic: event.field("topic").map(|topic| self.topic.get(py, topic)),
+            has_own_id: event.has_own_id(),
+        }
+    }
+}
+
+/// The latest value of a field.
+#[derive(Default)]
+struct Repeated {
+    text: String,
+    object: Option<Py<PyString>>,
+}
+
+impl Repeated {
+    /// The object for `text`: the one of last time, if it is the same.
+    fn get(&mut self, py: Python<'_>, text: &str) -> Py<PyString> {
+        match &self.object {
+            Some(object) if self.text == text => object.clone_ref(py),
+            _ => self.fresh(py, text),
+        }
+    }
+
+    /// A new object for `text`, kept for next time.
+    fn fresh(&mut self, py: Python<'_>, text: &str) -> Py<PyString> {
+        let object = PyString::new(py, text).unbind();
+        self.text.clear();
+        self.text.push_str(text);
+        self.object = Some(object.clone_ref(py));
+        object
+    }
+}
+
+/// What may stand before the value of a line: its name, the colon and a space.
+const LONGEST_NAME: usize = 16;
