@@ -1,15 +1,48 @@
 // The hub's plain HTTP calls. Every refusal arrives as a `Refusal` that carries the problem document.
 
+import { credential } from "./credential.js";
+
 /**
- * One event in the form the hub's JSON read gives it.
- * @typedef {{id: string, topic: string, event: string, data: string, key?: string | null, time: string}} Recorded
+ * @typedef {object} Session
+ * @property {string} session
+ * @property {string[]} topics
+ * @property {string[]} patterns
+ * @property {string} format
+ * @property {string} driver
+ * @property {string} state
+ * @property {string} cursor
+ * @property {string} told
+ * @property {{positions: number, seconds: number | null}} lag
+ * @property {number | null} blocked_seconds
+ * @property {number} age_seconds
+ * @property {number} idle_seconds
+ * @property {string | null} subject
+ * @property {string | null} issuer
+ * @property {string | null} expires_at
+ * @property {string} address
+ * @property {number} bytes
+ *
+ * @typedef {object} Topic
+ * @property {string} topic
+ * @property {string | null} first
+ * @property {string | null} last
+ * @property {string | null} last_time
+ * @property {number} events
+ * @property {number} bytes
+ * @property {number} rate
+ * @property {number} sessions
+ * @property {boolean} presence
+ * @property {string | null} finished
+ *
+ * @typedef {{check: string, about: string | null, allowed: boolean, reason: string | null, rule: string | null,
+ *   detail: string}} Step
  */
 
 /** A refusal by the hub (RFC 9457), or the lack of any answer. */
 export class Refusal extends Error {
   /**
    * @param {number} status 0 when no answer came
-   * @param {{title?: string, detail?: string, remedy?: string}} problem
+   * @param {{title?: string, detail?: string, remedy?: string, reason?: string}} problem
    */
   constructor(status, problem) {
     super(problem.detail ?? problem.title ?? `status ${status}`);
@@ -17,8 +50,17 @@ export class Refusal extends Error {
     this.title = problem.title ?? (status ? `Refused with status ${status}` : "No answer");
     this.detail = problem.detail ?? "";
     this.remedy = problem.remedy ?? "";
+    this.reason = problem.reason ?? "";
+  }
+
+  /** Whether another credential would help. */
+  get isForRights() {
+    return this.status === 401 || this.reason === "no-right-to-admin" || this.reason === "no-right-to-subscribe";
   }
 }
+
+/** Told of every refusal for lack of rights. @type {Set<(refusal: Refusal) => void>} */
+export const refusals = new Set();
 
 /**
  * Publishes one event.
@@ -30,26 +72,13 @@ export async function publish({ topic, data, type, key, final }) {
   if (type) query.set("event", type);
   if (key) query.set("key", key);
   if (final) query.set("final", final);
-  const path = topic.split("/").map(encodeURIComponent).join("/");
   const suffix = query.size > 0 ? `?${query}` : "";
-  const response = await call(`/v1/topics/${path}${suffix}`, {
+  const response = await call(`/v1/topics/${pathOf(topic)}${suffix}`, {
     method: "POST",
     headers: { "Content-Type": isJson(data) ? "application/json" : "text/plain; charset=utf-8" },
     body: data,
   });
   return (await response.json()).id;
-}
-
-/**
- * Reads what is stored after a cursor, without waiting: the same read as a stream, in its JSON form.
- * @param {string} topic
- * @param {string} after
- * @param {number} limit
- * @returns {Promise<{events: Recorded[], cursor: string}>}
- */
-export async function readAfter(topic, after, limit) {
-  const query = new URLSearchParams({ topic, last_event_id: after, limit: String(limit), wait: "0" });
-  return (await call(`/v1/events?${query}`, { headers: { Accept: "application/json" } })).json();
 }
 
 /**
@@ -63,51 +92,144 @@ export async function head(topic) {
 }
 
 /**
- * Names of topics to suggest; empty when the hub will not list them.
- * @returns {Promise<string[]>}
+ * Topics in byte order.
+ * @param {{prefix?: string, after?: string, limit?: number}} [wanted]
+ * @returns {Promise<{topics: Topic[], next: string | null}>}
  */
-export async function topics() {
-  const listed = await (await call("/v1/topics", {})).json();
-  return (listed.topics ?? []).map((/** @type {{topic: string}} */ each) => each.topic);
+export function topics({ prefix = "", after = "", limit = 100 } = {}) {
+  return get("/v1/topics", { prefix, after, limit: String(limit) });
 }
 
 /**
- * Finds out why EventSource gave up on an address; it is told nothing but "error".
- * @param {string} url
- * @returns {Promise<{why: string, passing: boolean}>} a sentence, and whether to try again by itself
+ * One topic.
+ * @param {string} name
+ * @returns {Promise<Topic>}
  */
-export async function whyClosed(url) {
+export function topic(name) {
+  return get(`/v1/topics/${pathOf(name)}`);
+}
+
+/**
+ * Who reads a topic, where its class tells.
+ * @param {string} name
+ * @returns {Promise<{count: number, sessions: number, complete: boolean, next: string | null,
+ *   members: {member: string, anonymous: boolean, since: string, sessions: number}[]}>}
+ */
+export function presence(name) {
+  return get(`/v1/topics/${pathOf(name)}/presence`, { limit: "50" });
+}
+
+/**
+ * Open sessions, by shard and place.
+ * @param {{topic?: string, subject?: string, after?: string, limit?: number}} [wanted]
+ * @returns {Promise<{sessions: Session[], next: string | null}>}
+ */
+export function sessions({ topic = "", subject = "", after = "", limit = 200 } = {}) {
+  return get("/v1/admin/sessions", { topic, subject, after, limit: String(limit) });
+}
+
+/**
+ * One session.
+ * @param {string} name
+ * @returns {Promise<Session>}
+ */
+export function session(name) {
+  return get(`/v1/admin/sessions/${encodeURIComponent(name)}`);
+}
+
+/**
+ * Ends a session; its client may come back.
+ * @param {string} name
+ */
+export async function endSession(name) {
+  await call(`/v1/admin/sessions/${encodeURIComponent(name)}`, { method: "DELETE" });
+}
+
+/**
+ * Why a session gets a topic, or does not.
+ * @param {string} name
+ * @param {string} topic
+ * @returns {Promise<{topic: string, gets: boolean, steps: Step[], session: Session}>}
+ */
+export function explainSession(name, topic) {
+  return get(`/v1/admin/sessions/${encodeURIComponent(name)}/explain`, { topic });
+}
+
+/**
+ * What became of an event.
+ * @param {string} id
+ * @returns {Promise<Record<string, any>>}
+ */
+export function event(id) {
+  return get(`/v1/admin/events/${encodeURIComponent(id)}`);
+}
+
+/**
+ * Asks whether a token may do what this page needs.
+ * @param {string} [token] that of whoever is signed in, if none is given
+ * @returns {Promise<Refusal | null>} why not, or nothing
+ */
+export async function check(token = credential.token) {
+  try {
+    await call("/v1/admin/sessions?limit=1", {}, token);
+    return null;
+  } catch (error) {
+    if (error instanceof Refusal) return error;
+    throw error;
+  }
+}
+
+/**
+ * Why a stream is refused: a stream's own error says less.
+ * @param {string} url
+ * @returns {Promise<Refusal | null>}
+ */
+export async function whyRefused(url) {
   const stop = new AbortController();
   try {
-    const response = await call(url, { headers: { Accept: "text/event-stream" }, signal: stop.signal });
-    if (response.status === 204) {
-      return { why: "Finished: every topic watched has ended, and the hub answered 204.", passing: false };
-    }
-    return { why: "The hub, or a proxy before it, was away for a moment.", passing: true };
+    await call(url, { headers: { Accept: "text/event-stream" }, signal: stop.signal });
+    return null;
   } catch (error) {
-    if (!(error instanceof Refusal)) throw error;
-    const why = [error.title, error.detail, error.remedy].filter(Boolean).join(": ");
-    return { why, passing: error.status === 0 || error.status === 429 || error.status >= 500 };
+    if (error instanceof Refusal) return error;
+    throw error;
   } finally {
     stop.abort();
   }
 }
 
 /**
+ * @param {string} path
+ * @param {Record<string, string>} [query] empty values are left out
+ */
+async function get(path, query = {}) {
+  const filled = new URLSearchParams(Object.entries(query).filter(([, value]) => value !== ""));
+  return (await call(filled.size > 0 ? `${path}?${filled}` : path, {})).json();
+}
+
+/**
  * @param {string} url
  * @param {RequestInit} options
+ * @param {string} [token]
  */
-async function call(url, options) {
+async function call(url, options, token = credential.token) {
+  const headers = new Headers(options.headers);
+  if (token) headers.set("Authorization", `Bearer ${token}`);
   /** @type {Response} */
   let response;
   try {
-    response = await fetch(url, { cache: "no-store", ...options });
+    response = await fetch(url, { cache: "no-store", ...options, headers });
   } catch {
     throw new Refusal(0, { title: "No answer from the hub", remedy: "Is it running? The page goes on by itself when it is back." });
   }
   if (response.ok) return response;
-  const problem = await response.json().catch(() => ({}));
-  throw new Refusal(response.status, problem);
+  const refusal = new Refusal(response.status, await response.json().catch(() => ({})));
+  if (refusal.isForRights) for (const listener of refusals) listener(refusal);
+  throw refusal;
+}
+
+/** @param {string} topic */
+function pathOf(topic) {
+  return topic.split("/").map(encodeURIComponent).join("/");
 }
 
 /** @param {string} text */

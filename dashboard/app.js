@@ -1,28 +1,56 @@
-// Start of the hub's own page: two EventSources (the counters and what you watch), a publish form,
-// and nothing from anywhere but this hub.
+// Start of the hub's own page: its views, one stream of what the hub tells about itself, and nothing from anywhere but this hub.
 
 import { topics } from "./api.js";
-import { copyable, element, find } from "./dom.js";
+import { credential } from "./credential.js";
+import { copyable, element, find, say } from "./dom.js";
+import { Live } from "./live.js";
+import { Overview } from "./overview.js";
 import { Publisher } from "./publisher.js";
-import { Vitals } from "./vitals.js";
+import { Router } from "./router.js";
+import { SessionPage } from "./session.js";
+import { Sessions } from "./sessions.js";
+import { SignIn } from "./signin.js";
+import { startTheme } from "./theme.js";
+import { Topics } from "./topics.js";
 import { Watch } from "./watch.js";
 
-const watch = new Watch();
-const vitals = new Vitals();
+startTheme();
+new SignIn();
+const router = new Router();
+const live = new Live();
+const overview = new Overview(live, router);
+const views = { topics: new Topics(router), sessions: new Sessions(router), session: new SessionPage(router) };
+const watch = new Watch(router);
 new Publisher(watch);
 
+const link = find("link", HTMLElement);
+live.onlink = (state, text) => {
+  link.dataset.state = state;
+  say(link, text);
+};
+live.onchange = () => overview.draw();
+credential.listeners.add(() => {
+  live.start();
+  router.onroute(router.route);
+});
+
+router.onroute = ({ view, rest, query }) => {
+  if (view === "overview") overview.show(query);
+  views.topics.show(view === "topics" ? query : null);
+  views.sessions.show(view === "sessions" ? query : null);
+  views.session.show(view === "session" ? rest : "", query);
+  if (view === "events") watch.show(query);
+};
+
 find("address", HTMLElement).textContent = location.host;
+find("skip", HTMLAnchorElement).addEventListener("click", (event) => {
+  event.preventDefault();
+  find("main", HTMLElement).focus();
+});
 firstSteps();
 suggestTopics();
-
-vitals.onstats = (stats) => watch.logReaches(stats.head);
-vitals.start();
-watch.onempty = (empty) => {
-  find("empty", HTMLElement).hidden = !empty;
-  find("heads", HTMLElement).hidden = empty;
-};
-watch.recall();
-watch.start();
+router.start();
+live.start();
 
 /** Shows a newcomer the two commands, for this very address. */
 function firstSteps() {
@@ -35,13 +63,16 @@ function firstSteps() {
   );
 }
 
-/** Offers the topics that exist when a topic field gets the focus. */
+/** Offers the topics that exist, and begin with what is typed, in every field that takes one. */
 function suggestTopics() {
   const offered = find("topics", HTMLDataListElement);
-  for (const id of ["watch-topic", "publish-topic"]) {
-    find(id, HTMLInputElement).addEventListener("focus", async () => {
-      const names = await topics().catch(() => []);
-      offered.replaceChildren(...names.slice(0, 100).map((name) => element("option", { value: name })));
-    });
+  for (const field of document.querySelectorAll('input[list="topics"]')) {
+    if (!(field instanceof HTMLInputElement)) continue;
+    const offer = async () => {
+      const found = await topics({ prefix: field.value, limit: 50 }).catch(() => null);
+      offered.replaceChildren(...(found?.topics ?? []).map(({ topic }) => element("option", { value: topic })));
+    };
+    field.addEventListener("focus", offer);
+    field.addEventListener("input", offer);
   }
 }

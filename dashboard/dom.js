@@ -52,6 +52,15 @@ export function say(node, text) {
 }
 
 /**
+ * Names and values as a description list.
+ * @param {[string, string | Node][]} facts
+ * @returns {HTMLElement[]} what goes into the `dl`
+ */
+export function facts(facts) {
+  return facts.map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value)));
+}
+
+/**
  * A code line with a button that copies it.
  * @param {string} label what the line does, for the button's name
  * @param {string} code
@@ -67,4 +76,27 @@ export function copyable(label, code) {
   copy.setAttribute("aria-label", `Copy: ${label}`);
   copy.addEventListener("blur", () => (copy.textContent = "Copy"));
   return element("div", { class: "copyable" }, element("code", {}, code), copy);
+}
+
+/**
+ * Runs something again and again while the page can be seen and `wanted` says so.
+ * @param {number} everyMs
+ * @param {() => boolean} wanted
+ * @param {() => Promise<void>} act never runs twice at a time
+ * @returns {() => void} runs it now
+ */
+export function whileSeen(everyMs, wanted, act) {
+  let busy = false;
+  const run = async () => {
+    if (busy || document.hidden || !wanted()) return;
+    busy = true;
+    try {
+      await act();
+    } finally {
+      busy = false;
+    }
+  };
+  setInterval(run, everyMs);
+  document.addEventListener("visibilitychange", run);
+  return run;
 }

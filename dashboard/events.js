@@ -1,11 +1,12 @@
 // The list of received events: bounded, newest first, with pause and clear.
 
-import { CONTROL_TYPES } from "./feed.js";
-import { element, find, say } from "./dom.js";
-import { atOrBefore, clock } from "./format.js";
+import * as api from "./api.js";
+import { explain } from "./control.js";
+import { element, facts, find, say } from "./dom.js";
+import { atOrBefore, bytes, clock, count } from "./format.js";
+import { problem } from "./problem.js";
 
 /** @typedef {import("./feed.js").Received} Received */
-/** @typedef {import("./api.js").Recorded} Recorded */
 
 /** Most rows on the page, and most events held while paused. */
 export const KEPT = 200;
@@ -31,21 +32,17 @@ export class EventList {
   #dropped = 0;
   #paused = false;
   #unspoken = 0;
-  /** The one topic watched, or empty with a pattern: EventSource does not tell it. */
-  #topic = "";
+  #filter = find("filter", HTMLInputElement);
   /** What counts as replayed. @type {{connection: string, until: string}} */
   #replay = { connection: "", until: "" };
   #drawing = false;
   /** @type {Map<string, HTMLElement>} */
   #rows = new Map();
-  /** @type {(id: string) => Recorded | undefined} */
-  #recorded;
 
-  /** @param {(id: string) => Recorded | undefined} recorded what else is known about an event */
-  constructor(recorded) {
-    this.#recorded = recorded;
+  constructor() {
     this.#pause.addEventListener("click", () => this.#togglePause());
     find("clear", HTMLButtonElement).addEventListener("click", () => this.clear());
+    this.#filter.addEventListener("input", () => this.#sift());
     setInterval(() => this.#speak(), SUMMARY_MS);
   }
 
@@ -75,24 +72,11 @@ export class EventList {
     this.onempty();
   }
 
-  /**
-   * Empties the list and its counters for another subscription.
-   * @param {string} topic its topic or pattern
-   */
-  reset(topic) {
-    this.#topic = topic.includes("*") ? "" : topic;
+  /** Empties the list and its counters for another subscription. */
+  reset() {
     this.received = 0;
     this.#replay = { connection: "", until: "" };
     this.clear();
-  }
-
-  /**
-   * Fills in what the hub recorded about an event that is already shown.
-   * @param {Recorded} record
-   */
-  annotate(record) {
-    const row = this.#rows.get(record.id);
-    if (row) describe(row, record);
   }
 
   /**
@@ -136,14 +120,13 @@ export class EventList {
 
   /** @param {Received} event */
   #row(event) {
-    const row = CONTROL_TYPES.includes(event.type) ? controlRow(event) : eventRow(event, this.#topic);
+    const row = event.kind === "event" ? eventRow(event) : controlRow(event);
     row.dataset.connection = String(event.connection);
     row.dataset.id = event.id;
     if (this.#rows.has(event.id)) row.classList.add("repeated");
     this.#rows.set(event.id, row);
     this.#mark(row);
-    const record = this.#recorded(event.id);
-    if (record) describe(row, record);
+    row.hidden = !this.#passes(row);
     return row;
   }
 
@@ -151,6 +134,18 @@ export class EventList {
   #mark(row) {
     const { connection, until } = this.#replay;
     if (row.dataset.connection === connection && atOrBefore(row.dataset.id ?? "", until)) row.classList.add("replayed");
+  }
+
+  /** Shows the rows that contain what is looked for; control events always. */
+  #sift() {
+    for (const row of this.#list.children) if (row instanceof HTMLElement) row.hidden = !this.#passes(row);
+    this.#count();
+  }
+
+  /** @param {HTMLElement} row */
+  #passes(row) {
+    const wanted = this.#filter.value.trim().toLowerCase();
+    return !wanted || row.classList.contains("control") || (row.dataset.text ?? "").includes(wanted);
   }
 
   /** @param {HTMLElement} row */
@@ -162,7 +157,8 @@ export class EventList {
   #count() {
     const held = this.#paused ? `, ${this.#waiting.length + this.#dropped} since the pause` : "";
     const lost = this.#dropped > 0 ? ` (${KEPT} newest kept)` : "";
-    say(this.#counts, `${this.received} received, ${this.#list.childElementCount} shown${held}${lost}`);
+    const shown = this.#filter.value.trim() ? this.#list.querySelectorAll("li:not([hidden])").length : this.#list.childElementCount;
+    say(this.#counts, `${this.received} received, ${shown} shown${held}${lost}`);
   }
 
   #speak() {
@@ -172,11 +168,8 @@ export class EventList {
   }
 }
 
-/**
- * @param {Received} event
- * @param {string} topic as far as known
- */
-function eventRow(event, topic) {
+/** @param {Received} event */
+function eventRow(event) {
   const preview = event.data.length > PREVIEW ? `${event.data.slice(0, PREVIEW)}…` : event.data;
   const details = element(
     "details",
@@ -186,20 +179,25 @@ function eventRow(event, topic) {
       {},
       element("span", { class: "id" }, event.id),
       element("span", { class: event.type === "message" ? "type" : "type named" }, event.type),
-      element("span", { class: "topic" }, topic),
+      element("span", { class: "topic" }, event.topic),
       element("code", { class: "data" }, preview || "(empty)"),
       element("span", { class: "mark" }),
       element("time", { datetime: event.at.toISOString() }, clock(event.at)),
     ),
   );
-  // The whole text is laid out only when somebody opens the row.
+  // The whole text is laid out, and the hub asked what it knows, only when somebody opens the row.
   details.addEventListener(
     "toggle",
-    () => details.append(element("pre", {}, pretty(event.data)), element("dl", { class: "record" })),
+    () => {
+      const known = element("dl", { class: "record facts" });
+      details.append(element("pre", { tabindex: "0" }, pretty(event.data)), known);
+      describe(event, known);
+    },
     { once: true },
   );
-  details.addEventListener("toggle", () => showRecord(details.parentElement));
-  return element("li", {}, details);
+  const row = element("li", {}, details);
+  row.dataset.text = `${event.topic} ${event.type} ${preview}`.toLowerCase();
+  return row;
 }
 
 /** @param {Received} event */
@@ -211,87 +209,32 @@ function controlRow(event) {
     element("strong", {}, title),
     element("time", { datetime: event.at.toISOString() }, clock(event.at)),
     element("p", {}, text),
-    element("code", {}, `${event.type} ${event.data}`),
   );
 }
 
 /**
- * What a control event means for somebody who watches.
+ * Fills in what the hub knows about an event.
  * @param {Received} event
+ * @param {HTMLElement} known
  */
-export function explain(event) {
-  /** @type {Record<string, any>} */
-  let facts = {};
+async function describe(event, known) {
   try {
-    facts = JSON.parse(event.data);
-  } catch {
-    // Shown as it came.
+    const fate = await api.event(event.id);
+    if (!fate.stored) return known.replaceChildren(...facts([["Stored", `no longer: ${fate.detail}`]]));
+    const { matching, behind } = fate.sessions;
+    known.replaceChildren(
+      ...facts([
+        ["Stored at", fate.time],
+        ["Topic", fate.topic],
+        ...(fate.key ? [/** @type {[string, string]} */ (["Key", fate.key])] : []),
+        ["Size", bytes(fate.bytes)],
+        ["Sessions now", `${count(matching)} read its topic, ${count(behind)} of them have not got as far`],
+      ]),
+    );
+  } catch (error) {
+    if (!(error instanceof api.Refusal)) throw error;
+    known.replaceChildren(...problem(error));
   }
-  const reason = String(facts.reason ?? "no reason given");
-  if (event.type === "headwater.gap") {
-    const why = GAPS[reason] ?? reason;
-    return {
-      tone: "gap",
-      title: `Gap: ${reason}`,
-      text: `Events after ${facts.requested ?? "the cursor"} are missing: ${why}. Reading goes on after ${facts.resumed_at ?? event.id}.`,
-    };
-  }
-  if (event.type === "headwater.closing") {
-    const wait = facts.reconnect_ms === undefined ? "" : ` in about ${(facts.reconnect_ms / 1000).toFixed(1)} s`;
-    return {
-      tone: "closing",
-      title: `Closing: ${reason}`,
-      text: `The hub ends this stream: ${CLOSINGS[reason] ?? reason}. The browser comes back by itself${wait} and resumes.`,
-    };
-  }
-  if (event.type === "headwater.end") {
-    return {
-      tone: "end",
-      title: `End: ${reason}`,
-      text: `The topic ${facts.topic ?? ""} is finished: no event will follow, and publishing to it is refused.`,
-    };
-  }
-  return { tone: "closing", title: "Credential expires soon", text: `This stream ends at ${facts.expires_at ?? "expiry"} unless it is renewed.` };
-}
-
-/** @type {Record<string, string>} */
-const GAPS = {
-  retention: "they were older than the hub keeps",
-  epoch: "the id belongs to another log",
-  unknown: "the id was never given by this hub",
-  lagged: "this reader fell too far behind",
-};
-
-/** @type {Record<string, string>} */
-const CLOSINGS = {
-  drain: "it is shutting down",
-  max_age: "the stream reached its greatest age",
-  lagged: "this reader fell too far behind",
-  expired: "the credential has expired",
-  revoked: "the credential was revoked",
-};
-
-/** @type {WeakMap<HTMLElement, Recorded>} */
-const records = new WeakMap();
-
-/**
- * @param {HTMLElement} row
- * @param {Recorded} record
- */
-function describe(row, record) {
-  records.set(row, record);
-  const topic = row.querySelector(".topic");
-  if (topic) topic.textContent = record.topic;
-  showRecord(row);
-}
-
-/** @param {HTMLElement | null} row */
-function showRecord(row) {
-  const shown = row?.querySelector("dl.record");
-  const record = row && records.get(row);
-  if (!shown || !record) return;
-  const facts = [["Topic", record.topic], ["Stored at", record.time], ...(record.key ? [["Key", record.key]] : [])];
-  shown.replaceChildren(...facts.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)]));
 }
 
 /** @param {string} data */

@@ -29,6 +29,41 @@ export function duration(seconds) {
 }
 
 /**
+ * A short time: milliseconds, seconds, or longer.
+ * @param {number} seconds
+ */
+export function span(seconds) {
+  if (seconds < 0.001) return `${Math.round(seconds * 1e6)} µs`;
+  if (seconds < 1) return `${trim(seconds * 1000)} ms`;
+  if (seconds < 60) return `${trim(seconds)} s`;
+  return duration(seconds);
+}
+
+/** @param {number | null} value milliseconds */
+export function millis(value) {
+  return value === null ? "–" : span(value / 1000);
+}
+
+/**
+ * How long ago a time is.
+ * @param {string | null} time RFC 3339
+ * @param {number} [now]
+ */
+export function ago(time, now = Date.now()) {
+  if (!time) return "–";
+  const seconds = Math.max(0, (now - Date.parse(time)) / 1000);
+  return seconds < 2 ? "now" : `${duration(seconds)} ago`;
+}
+
+/**
+ * Local time of day.
+ * @param {number} seconds since 1970
+ */
+export function timeOfDay(seconds) {
+  return clock(new Date(seconds * 1000)).slice(0, 8);
+}
+
+/**
  * Local time of day with milliseconds.
  * @param {Date} time
  */

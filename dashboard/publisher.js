@@ -2,6 +2,7 @@
 
 import { publish, Refusal } from "./api.js";
 import { button, element, find } from "./dom.js";
+import { problem } from "./problem.js";
 
 /** The publish panel. */
 export class Publisher {
@@ -32,8 +33,6 @@ export class Publisher {
   async #send() {
     const topic = this.#topic.value.trim();
     const type = this.#type.value.trim();
-    // EventSource hands over only types with a listener: what is published here should be seen here.
-    this.#watch.listen(type);
     try {
       const id = await publish({ topic, type, data: this.#data.value, key: this.#key.value, final: this.#final.value });
       this.#stored(id, topic);
@@ -59,9 +58,6 @@ export class Publisher {
   /** @param {Refusal} refusal */
   #refused(refusal) {
     this.#answer.className = "answer bad";
-    const status = refusal.status ? `${refusal.status} · ` : "";
-    this.#answer.replaceChildren(element("strong", {}, status + refusal.title));
-    if (refusal.detail) this.#answer.append(element("p", {}, refusal.detail));
-    if (refusal.remedy) this.#answer.append(element("p", { class: "remedy" }, refusal.remedy));
+    this.#answer.replaceChildren(...problem(refusal));
   }
 }

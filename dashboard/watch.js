@@ -1,33 +1,23 @@
 // The watch panel: what to read, the state of the stream, dropping and resuming it.
 
-import { head, whyClosed } from "./api.js";
-import { button, element, find, say } from "./dom.js";
+import { head, whyRefused } from "./api.js";
+import { credential } from "./credential.js";
+import { find, say } from "./dom.js";
 import { EventList } from "./events.js";
-import { CONTROL_TYPES, Feed } from "./feed.js";
-import { atOrBefore, covers, cursorBefore, position } from "./format.js";
-import { Records } from "./records.js";
+import { Feed } from "./feed.js";
+import { atOrBefore, covers, span } from "./format.js";
 
-/** Further behind than this, the companion read skips to what is on the page. */
-const FAR_BEHIND = 2000n;
-
-/** Middle of the wait before a refused stream is tried again; jittered, for the hub's sake. */
-const RETRY_MS = 3000;
-
-/** Wires form, feed, records and list together. */
+/** Wires form, feed and list together. */
 export class Watch {
   #form = find("watch", HTMLFormElement);
   #topic = find("watch-topic", HTMLInputElement);
-  #types = find("watch-types", HTMLInputElement);
   #since = find("watch-since", HTMLSelectElement);
   #chip = find("state", HTMLElement);
   #note = find("state-note", HTMLElement);
   #drop = find("drop", HTMLButtonElement);
-  #unheard = find("unheard", HTMLElement);
   #feed = new Feed();
-  #records = new Records();
-  #list = new EventList((id) => this.#records.get(id));
-  /** Types that passed without a listener, with how many. @type {Map<string, number>} */
-  #missed = new Map();
+  #list = new EventList();
+  #router;
   /** End of the log when the present connection was opened, once known. @type {string | null} */
   #headAtOpen = null;
   /** Ids received on the present connection, when it is not the first. @type {string[]} */
@@ -35,22 +25,26 @@ export class Watch {
   #replayed = 0;
   #resumedAfter = "";
 
-  /** Told when the list becomes empty or stops being so. @type {(empty: boolean) => void} */
-  onempty = () => {};
-
-  constructor() {
+  /** @param {import("./router.js").Router} router */
+  constructor(router) {
+    this.#router = router;
     this.#feed.onstate = () => this.#stateChanged();
     this.#feed.onevent = (event) => this.#received(event);
-    this.#records.onrecord = (record) => this.#recorded(record);
-    this.#list.onempty = () => this.onempty(this.#list.empty);
+    this.#list.onempty = () => {
+      find("empty", HTMLElement).hidden = !this.#list.empty;
+      find("heads", HTMLElement).hidden = this.#list.empty;
+    };
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.start();
     });
-    this.#types.addEventListener("change", () => typesOf(this.#types.value).forEach((type) => this.listen(type)));
     this.#drop.addEventListener("click", () => this.#toggle());
+    credential.listeners.add(() => {
+      if (this.#feed.state === "closed") this.#feed.resume();
+    });
   }
 
+  /** What is watched. */
   get topic() {
     return this.#feed.wish?.topic ?? "";
   }
@@ -64,67 +58,38 @@ export class Watch {
   }
 
   /**
+   * Shows what the address asks for. What is watched goes on while other views are shown.
+   * @param {URLSearchParams} query
+   */
+  show(query) {
+    const topic = query.get("topic") || this.topic || "**";
+    if (topic !== this.topic) this.start(topic);
+    else this.#keep();
+  }
+
+  /**
    * Starts watching what the form says, or another topic.
    * @param {string} [topic]
    */
   start(topic) {
     if (topic !== undefined) this.#topic.value = topic;
-    const wish = { topic: this.#topic.value.trim(), types: typesOf(this.#types.value), since: this.#since.value };
+    const wish = { topic: this.#topic.value.trim(), since: this.#since.value };
     if (!wish.topic) return;
-    this.#missed.clear();
-    this.#showMissed();
-    this.#list.reset(wish.topic);
-    this.#records.follow(wish.topic);
+    this.#list.reset();
     this.#feed.watch(wish);
-    remember(wish.topic, wish.types);
+    this.#keep();
   }
 
-  /**
-   * Listens for one more event type.
-   * @param {string} type
-   */
-  listen(type) {
-    if (!type || type === "message") return;
-    const types = typesOf(this.#types.value);
-    if (!types.includes(type)) this.#types.value = [...types, type].join(", ");
-    this.#feed.listen(type);
-    this.#missed.delete(type);
-    this.#showMissed();
-    if (this.topic) remember(this.topic, typesOf(this.#types.value));
-  }
-
-  /**
-   * Says how far the hub's log reaches.
-   * @param {string} id
-   */
-  logReaches(id) {
-    if (this.#feed.state === "open" && !document.hidden) this.#records.reach(id);
-  }
-
-  /** Fills the form from the page's address, so that a bookmark or reload watches the same. */
-  recall() {
-    const kept = new URLSearchParams(location.hash.slice(1));
-    this.#topic.value = kept.get("topic") || "**";
-    this.#types.value = kept.get("types") ?? "";
+  #keep() {
+    this.#router.keep("events", { topic: this.topic });
   }
 
   /** @param {import("./feed.js").Received} event */
   #received(event) {
     this.#list.add(event);
-    if (event.type === "headwater.gap") this.#records.skipTo(event.id);
-    this.#records.begin(cursorBefore(event.id));
-    if (!CONTROL_TYPES.includes(event.type)) this.#records.reach(event.id);
-    if (this.#feed.connections > 1 && !CONTROL_TYPES.includes(event.type)) this.#returned.push(event.id);
+    if (this.#feed.connections > 1 && event.kind === "event") this.#returned.push(event.id);
     this.#countReplayed();
     this.#showState();
-  }
-
-  /** @param {import("./api.js").Recorded} record */
-  #recorded(record) {
-    this.#list.annotate(record);
-    if (this.#feed.hears(record.event) || record.event === "message" || CONTROL_TYPES.includes(record.event)) return;
-    this.#missed.set(record.event, (this.#missed.get(record.event) ?? 0) + 1);
-    this.#showMissed();
   }
 
   async #stateChanged() {
@@ -133,16 +98,14 @@ export class Watch {
     if (this.#feed.state === "closed") await this.#closed();
   }
 
-  /** EventSource is final about every status but 200; this page is not when it will pass. */
   async #closed() {
-    const { why, passing } = await whyClosed(this.#feed.url);
+    if (this.#feed.detail.reason === "finished") {
+      return say(this.#note, "Finished: every topic watched has ended, and the hub answered 204.");
+    }
+    const refusal = await whyRefused(this.#feed.url);
     if (this.#feed.state !== "closed") return;
-    say(this.#note, passing ? `${why} Trying again.` : why);
-    if (!passing) return;
-    const url = this.#feed.url;
-    setTimeout(() => {
-      if (this.#feed.url === url && this.#feed.state === "closed") this.#feed.resume();
-    }, RETRY_MS * (0.5 + Math.random()));
+    const why = refusal && [refusal.title, refusal.detail, refusal.remedy].filter(Boolean).join(": ");
+    say(this.#note, why ?? "The hub has closed the stream.");
   }
 
   async #opened() {
@@ -150,19 +113,12 @@ export class Watch {
     this.#replayed = 0;
     this.#returned = [];
     this.#headAtOpen = null;
-    this.#resumedAfter = this.#feed.cursor ?? "";
+    this.#resumedAfter = this.#feed.cursor;
     const end = await head(this.topic).catch(() => null);
     if (connection !== this.#feed.connections || end === null) return;
     this.#headAtOpen = end;
-    const goal = position(end);
-    const from = position(this.#feed.cursor ?? end);
-    if (connection === 1 && this.#feed.cursor === null) {
-      // Nothing received yet: this is where a resume, and the companion read, would begin.
-      this.#feed.cursor = end;
-      this.#records.begin(end);
-    } else if (goal && from && goal.seq - from.seq > FAR_BEHIND) {
-      this.#records.skipTo(end);
-    }
+    // Nothing received yet: this is where a resume would begin.
+    if (!this.#feed.cursor) this.#feed.cursor = end;
     if (connection > 1) this.#list.markReplayed(connection, end);
     this.#countReplayed();
     this.#showState();
@@ -181,45 +137,31 @@ export class Watch {
   }
 
   #showState() {
-    const { state, cursor, connections } = this.#feed;
+    const { state, cursor } = this.#feed;
     this.#chip.dataset.state = state;
     say(this.#chip, STATES[state]);
     const stopped = state === "idle" || state === "closed";
     this.#drop.disabled = !this.#feed.wish;
     say(this.#drop, stopped && cursor ? `Resume after ${cursor}` : stopped ? "Connect" : "Disconnect");
-    if (state === "closed") return say(this.#note, "Asking the hub why …");
-    say(this.#note, this.#sentence(state, cursor, connections));
+    if (state !== "closed") say(this.#note, this.#sentence());
   }
 
-  /**
-   * @param {import("./feed.js").State} state
-   * @param {string | null} cursor
-   * @param {number} connections
-   */
-  #sentence(state, cursor, connections) {
-    if (state === "idle") {
-      return cursor ? "Events published now are kept by the hub. Resume to get them." : "";
-    }
-    if (state === "connecting") return `GET ${this.#feed.url}`;
+  #sentence() {
+    const { state, cursor, connections, detail } = this.#feed;
+    if (state === "idle") return cursor ? "Events published now are kept by the hub. Resume to get them." : "";
+    if (state === "connecting") return "Connecting.";
     if (state === "waiting") {
-      return `The connection is gone. The browser tries again by itself${cursor ? ` and will ask for what follows ${cursor}` : ""}.`;
+      const soon = detail.delayMs === undefined ? "" : ` in ${span(detail.delayMs / 1000)}`;
+      return `The connection is gone (${detail.closing ?? detail.reason}). The page tries again${soon}${cursor ? `, and asks for what follows ${cursor}` : ""}.`;
     }
     if (connections < 2) return "Connected.";
     const after = this.#resumedAfter ? ` after ${this.#resumedAfter}` : "";
     const events = this.#replayed === 1 ? "1 event" : `${this.#replayed} events`;
     return `Connection ${connections}: resumed${after}, ${events} replayed.`;
   }
-
-  #showMissed() {
-    this.#unheard.hidden = this.#missed.size === 0;
-    this.#unheard.replaceChildren(
-      element("span", {}, "Passing by without a listener:"),
-      ...[...this.#missed].map(([type, n]) => button(`Listen for ${type} (${n} missed)`, () => this.listen(type))),
-    );
-  }
 }
 
-/** @type {Record<import("./feed.js").State, string>} */
+/** @type {Record<import("./feed.js").Name, string>} */
 const STATES = {
   idle: "Disconnected",
   connecting: "Connecting",
@@ -227,18 +169,3 @@ const STATES = {
   waiting: "Waiting to reconnect",
   closed: "Closed",
 };
-
-/** @param {string} text */
-function typesOf(text) {
-  return text.split(/[\s,]+/).filter(Boolean);
-}
-
-/**
- * @param {string} topic
- * @param {string[]} types
- */
-function remember(topic, types) {
-  const kept = new URLSearchParams({ topic });
-  if (types.length > 0) kept.set("types", types.join(","));
-  history.replaceState(null, "", `#${kept}`);
-}

@@ -1,289 +1,211 @@
-// The hub's own page at `/` in a real browser: its main flow, the keyboard alone, hostile payloads
-// (T23), restarts, and no complaint of the browser about any of it.
+// The hub's own page at `/` in a real browser: its policy, its views by keyboard and for screen readers, both themes, and hostile
+// texts (T23). What each view shows has tests of its own.
 
 import assert from "node:assert/strict";
-import { after, afterEach, before, beforeEach, describe, test } from "node:test";
-import { complaints, launch } from "./support/browser.js";
-import { Hub } from "./support/hub.js";
+import { describe, test } from "node:test";
+import { Bench } from "./support/page.js";
 import { until } from "./support/until.js";
 
-/** @type {Hub} */
-let hub;
-/** @type {import("playwright-core").Browser} */
-let browser;
-/** @type {import("playwright-core").Page} */
-let page;
-/** @type {string[]} */
-let found = [];
-/** What a test expects the browser to complain about: a hub that is down. @type {RegExp | null} */
-let expected = null;
-let topics = 0;
-let topic = "";
-
-before(async () => {
-  [hub, browser] = await Promise.all([Hub.start(), launch()]);
-});
-
-after(async () => {
-  await browser?.close();
-  await hub?.remove();
-});
-
-beforeEach(async () => {
-  topic = `page/${++topics}`;
-  expected = null;
-  page = await browser.newPage();
-  found = complaints(page);
-  await page.goto(hub.url);
-  await open();
-});
-
-afterEach(async () => {
-  await page.context().close();
-  assert.deepEqual(found.filter((each) => !expected?.test(each)), []);
-});
-
-/** Waits until the watched stream is open. */
-function open() {
-  return page.locator("#state[data-state=open]").waitFor();
-}
-
-/** @param {string} name */
-async function watch(name) {
-  await page.getByLabel("Topic or pattern").fill(name);
-  await page.getByRole("button", { name: "Watch", exact: true }).click();
-  await open();
-}
-
-/** @param {string} text */
-function row(text) {
-  return page.locator("#events li").filter({ hasText: text });
-}
-
-/** @param {string} label */
-async function counter(label) {
-  const tile = page.locator(".tile").filter({ hasText: label });
-  return (await tile.locator(".total").textContent()) ?? "";
-}
+const bench = new Bench();
+const VIEWS = ["overview", "topics", "sessions", "events"];
 
 describe("the page", () => {
-  test("is served under a strict policy and asks nobody but the hub", async () => {
+  test("is served under a strict policy and asks nobody but the hub, whatever is shown", async () => {
     /** @type {string[]} */
     const asked = [];
-    page.on("request", (request) => asked.push(new URL(request.url()).origin));
-    const response = await page.reload();
-    await open();
+    bench.page.on("request", (request) => asked.push(new URL(request.url()).origin));
+    const response = await bench.page.goto(bench.hub.url);
     const policy = response?.headers()["content-security-policy"] ?? "";
-    for (const part of ["default-src 'none'", "script-src 'self'", "base-uri 'none'", "require-trusted-types-for 'script'"]) {
+    for (const part of ["default-src 'none'", "script-src 'self'", "style-src 'self'", "base-uri 'none'", "require-trusted-types-for 'script'"]) {
       assert.ok(policy.includes(part), `${part} is missing in ${policy}`);
     }
-    assert.deepEqual([...new Set(asked)], [hub.url]);
+    for (const view of VIEWS) await bench.open(view);
+    assert.deepEqual([...new Set(asked)], [bench.hub.url]);
   });
 
-  test("tells a newcomer two commands for this very address", async () => {
-    const codes = await page.locator("#empty .copyable code").allTextContents();
-    assert.equal(codes.length, 2);
-    for (const code of codes) assert.ok(code.startsWith("curl ") && code.includes(hub.url), code);
-    await hub.publish(topic, "something arrives");
-    await page.locator("#empty").waitFor({ state: "hidden" });
+  test("shows each view by a link, keeps it over a reload, and goes back", async () => {
+    const { page } = bench;
+    await bench.open();
+    for (const [name, view] of [["Topics", "topics"], ["Sessions", "sessions"], ["Events", "events"], ["Overview", "overview"]]) {
+      await page.getByRole("navigation").getByRole("link", { name }).click();
+      await page.getByRole("heading", { level: 1, name }).waitFor();
+      assert.equal(await page.title(), `${name} – Headwater`);
+      assert.equal(await page.locator("nav a[aria-current=page]").textContent(), name);
+      await page.reload();
+      await page.locator(`#view-${view}:not([hidden])`).waitFor();
+      assert.equal(await page.locator(".view:visible").count(), 1);
+    }
+    await page.goBack();
+    await page.locator("#view-events:not([hidden])").waitFor();
   });
 
-  test("publishes by form, shows the id, and the event appears with type, topic, key and time", async () => {
-    await watch(topic);
-    await page.getByLabel("Topic", { exact: true }).fill(topic);
-    await page.getByLabel("Data").fill('{"total":12}');
-    await page.getByLabel("Type", { exact: true }).fill("order.paid");
-    await page.getByLabel("Key").fill("k-1");
-    await page.getByRole("button", { name: "Publish", exact: true }).click();
-    const id = await page.locator("#answer.good code").textContent();
-    const shown = row('{"total":12}');
-    await shown.waitFor();
-    assert.equal(await shown.locator(".id").textContent(), id);
-    assert.equal(await shown.locator(".type").textContent(), "order.paid");
-    assert.equal(await shown.locator(".topic").textContent(), topic);
-    await shown.locator("summary").click();
-    await shown.getByText("k-1").waitFor();
-    await shown.getByText(/^\d{4}-\d\d-\d\dT/).waitFor();
+  test("keeps the search, the range and the watched topic over a reload", async () => {
+    const { page } = bench;
+    await bench.open();
+    await page.getByLabel("Shown").selectOption("15");
+    await page.reload();
+    await until("the range is kept", async () => (await page.getByLabel("Shown").inputValue()) === "15");
+    await bench.open("topics");
+    await bench.field("Begins with").fill("ord");
+    await page.reload();
+    await until("the search is kept", async () => (await bench.field("Begins with").inputValue()) === "ord");
+    await bench.open("events");
+    await bench.field("Topic or pattern").fill("orders/**");
+    await page.getByRole("button", { name: "Watch", exact: true }).click();
+    await page.reload();
+    await until("the topic is kept", async () => (await bench.field("Topic or pattern").inputValue()) === "orders/**");
   });
 
-  test("shows the problem document of a refused publish", async () => {
-    expected = /status of 4/;
-    await page.getByLabel("Topic", { exact: true }).fill("no//topic");
-    await page.getByRole("button", { name: "Publish", exact: true }).click();
-    await page.locator("#answer.bad").waitFor();
-    assert.match((await page.locator("#answer").textContent()) ?? "", /^400 · .{10,}/);
+  test("is dark or light as the system has it, or as the switch says, which is kept", async () => {
+    const { page } = bench;
+    await page.emulateMedia({ colorScheme: "dark" });
+    await bench.open();
+    const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+    const dark = await ground();
+    await page.emulateMedia({ colorScheme: "light" });
+    const light = await ground();
+    assert.notEqual(dark, light);
+    await page.getByLabel("Colours").selectOption("dark");
+    assert.equal(await ground(), dark);
+    await page.reload();
+    assert.equal(await ground(), dark);
   });
 
-  test("counts: totals and rates move while events flow", async () => {
-    await until("the counters have come", async () => /in all/.test(await counter("Events stored")));
-    const before = await counter("Events stored");
-    for (let n = 0; n < 20; n += 1) await hub.publish(topic, String(n));
-    await until("the stored events are counted", async () => (await counter("Events stored")) !== before);
-    await until("the deliveries are counted", async () => !/· 0 in all/.test(await counter("Deliveries")));
-    await page.locator(".tile .spark polyline[points]").first().waitFor({ state: "attached" });
-    await page.locator("#link[data-state=live]").waitFor();
-  });
+  for (const theme of /** @type {const} */ (["dark", "light"])) {
+    test(`has no flaw that axe knows of: every view, ${theme}`, async () => {
+      const { page, topic, hub } = bench;
+      await page.emulateMedia({ colorScheme: theme, reducedMotion: "reduce" });
+      await hub.publish(topic, '{"a":1}', { event: "named" });
+      await hub.publish(`${topic}/end`, "last", { final: "done" });
+      await bench.read(`topic=${topic}&max_rate=0.01`);
+      for (let n = 0; n < 3; n += 1) await hub.publish(topic, "more");
+      await bench.open();
+      await page.locator("#slowest a").first().waitFor();
+      assert.deepEqual(await bench.flaws(), []);
+      await page.getByRole("button", { name: "Lag of sessions: show as a table" }).click();
+      assert.deepEqual(await bench.flaws(), []);
+      await page.locator("#slowest a").first().click();
+      await bench.field("Topic").fill(topic);
+      await page.getByRole("button", { name: "Explain" }).click();
+      await page.locator(".verdict").waitFor();
+      assert.deepEqual(await bench.flaws(), []);
+      await bench.open(`topics?topic=${topic}`);
+      await page.locator("#topic-detail h2").waitFor();
+      assert.deepEqual(await bench.flaws(), []);
+      await bench.open("sessions");
+      await page.locator("#sessions-table tbody tr").first().waitFor();
+      assert.deepEqual(await bench.flaws(), []);
+      await page.goto(`${hub.url}/#/events?topic=${topic}`);
+      await page.locator("#state[data-state=open]").waitFor();
+      await hub.publish(topic, "seen", { event: "named" });
+      await page.locator("#events summary").first().click();
+      await page.locator("#events .record dd").first().waitFor();
+      assert.deepEqual(await bench.flaws(), []);
+    });
+  }
 
-  test("T23: a payload with markup stays text, wherever it is shown", async () => {
+  test("T23: markup in topics, types, data and keys stays text, wherever it is shown", async () => {
+    const { page, hub } = bench;
     const attack = '<img src=x onerror="document.title=\'owned\'"><script>document.title="owned"</script>';
-    await watch("page/**");
-    await hub.publish(topic, attack, { key: "<b>key</b>" });
-    const shown = row("onerror");
-    await shown.waitFor();
+    const topic = `hostile/<b onclick=alert(1)>`;
+    await hub.publish(encodeURIComponent(topic).replace("%2F", "/"), attack, { key: "<b>key</b>", event: "<i>type</i>" });
+    await bench.read(`topic=${encodeURIComponent(topic)}&topic=${encodeURIComponent("hostile/**")}&max_rate=0.01`);
+    for (let n = 0; n < 3; n += 1) await hub.publish(encodeURIComponent(topic).replace("%2F", "/"), attack);
+    await page.goto(`${hub.url}/#/events?topic=${encodeURIComponent("hostile/**")}`);
+    await page.getByLabel("Start with").selectOption("earliest");
+    await page.getByRole("button", { name: "Watch", exact: true }).click();
+    const shown = page.locator("#events li").filter({ hasText: "<i>type</i>" });
     await shown.locator("summary").click();
     await shown.getByText("<b>key</b>").waitFor();
     assert.equal(await shown.locator("pre").textContent(), attack);
-    assert.equal(await page.locator("#events img, #events script, #events b").count(), 0);
-    assert.equal(await page.title(), "Headwater");
-  });
-
-  test("fills in the topics of a pattern and offers types that nobody listens for", async () => {
-    await watch("page/**");
-    await hub.publish(`${topic}/a`, "plain");
-    await hub.publish(`${topic}/b`, "named", { event: "order.lost" });
-    await page.getByRole("button", { name: "Listen for order.lost (1 missed)" }).click();
-    await hub.publish(`${topic}/b`, "now heard", { event: "order.lost" });
-    const heard = row("now heard");
-    await heard.waitFor();
-    await until("the topic is known", async () => (await heard.locator(".topic").textContent()) === `${topic}/b`);
-    assert.match(page.url(), /types=order\.lost/);
-  });
-
-  test("disconnects and resumes: what was missed is replayed once and marked", async () => {
-    await watch(topic);
-    await hub.publish(topic, "seen");
-    await row("seen").waitFor();
-    await page.getByRole("button", { name: "Disconnect" }).click();
-    await page.locator("#state[data-state=idle]").waitFor();
-    for (let n = 0; n < 3; n += 1) await hub.publish(topic, `missed ${n}`);
-    await page.getByRole("button", { name: /^Resume after / }).click();
-    await page.getByText(/3 events replayed/).waitFor();
-    await until("the rows are marked", async () => (await page.locator("#events li.replayed").count()) === 3);
-    await hub.publish(topic, "live again");
-    await row("live again").waitFor();
-    assert.equal(await page.locator("#events li").count(), 5);
-    assert.equal(await page.locator("#events li.repeated").count(), 0);
-  });
-
-  test("survives kill -9 of the hub: says so, comes back by itself, loses nothing", async () => {
-    expected = /ERR_|Failed to load/;
-    await watch(topic);
-    await hub.publish(topic, "one");
-    await row("one").waitFor();
-    await hub.kill("SIGKILL");
-    await page.locator("#state[data-state=waiting]").waitFor();
-    await hub.start();
-    await hub.publish(topic, "two");
-    await open();
-    await row("two").waitFor();
-    assert.deepEqual(await page.locator("#events .data").allTextContents(), ["two", "one"]);
-    await page.locator("#link[data-state=live]").waitFor();
-  });
-
-  test("shows a gap prominently: here the log was replaced by another", async () => {
-    expected = /ERR_|Failed to load/;
-    await watch(topic);
-    await hub.publish(topic, "gone with its log");
-    await row("gone with its log").waitFor();
-    await hub.kill("SIGKILL");
-    await hub.wipe();
-    await hub.start();
-    await page.locator("#events li.gap").getByText("Gap: epoch").waitFor();
-    const id = await hub.publish(topic, "goes on");
-    assert.equal(await row("goes on").locator(".id").textContent(), id);
-  });
-
-  test("shows closing and end prominently", async () => {
-    expected = /ERR_|Failed to load/;
-    await watch(topic);
-    await hub.kill("SIGTERM");
-    await page.locator("#events li.closing").getByText("Closing: drain").waitFor();
-    await hub.start();
-    await open();
-    await hub.publish(topic, "the last", { final: "done" });
-    await page.locator("#events li.end").getByText("End: done").waitFor();
-    await page.locator("#state[data-state=closed]").waitFor();
-    await page.getByText(/^Finished: /).waitFor();
-  });
-
-  test("says why a watch is refused", async () => {
-    expected = /status of 4/;
-    await page.getByLabel("Topic or pattern").fill("no//topic");
-    await page.getByRole("button", { name: "Watch", exact: true }).click();
-    await page.locator("#state[data-state=closed]").waitFor();
-    await until("the reason is told", async () => ((await page.locator("#state-note").textContent()) ?? "").length > 40);
-  });
-
-  test("comes back by itself after a proxy's 503, which ends EventSource for good", async () => {
-    expected = /status of 503/;
-    let refused = 0;
-    await page.route("**/v1/events?topic=page*", (route) => {
-      refused += 1;
-      return refused === 1 ? route.fulfill({ status: 503, body: "down for a deploy" }) : route.continue();
-    });
-    await watch(topic);
-    assert.ok(refused > 1);
-    await hub.publish(topic, "seen in the end");
-    await row("seen in the end").waitFor();
-  });
-
-  test("keeps at most 200 rows, pauses and clears", async () => {
-    await watch(topic);
-    await page.getByRole("button", { name: "Pause" }).click();
-    for (let n = 0; n < 5; n += 1) await hub.publish(topic, `held ${n}`);
-    await page.getByText("5 since the pause").waitFor();
-    assert.equal(await page.locator("#events li").count(), 0);
-    await page.getByRole("button", { name: "Pause" }).click();
-    await row("held 4").waitFor();
-    const lines = Array.from({ length: 230 }, (_, n) => JSON.stringify({ topic, data: `many ${n}` })).join("\n");
-    await fetch(`${hub.url}/v1/events`, { method: "POST", headers: { "Content-Type": "application/x-ndjson" }, body: lines });
-    await page.getByText("235 received, 200 shown").waitFor();
-    await page.getByRole("button", { name: "Clear" }).click();
-    assert.equal(await page.locator("#events li").count(), 0);
+    await page.goto(`${hub.url}/#/topics?topic=${encodeURIComponent(topic)}`);
+    await page.locator("#topic-detail h2").getByText(topic).waitFor();
+    await page.goto(`${hub.url}/#/overview`);
+    await page.locator("#slowest").getByText(topic).first().waitFor();
+    await page.locator("#slowest a").first().click();
+    await page.locator("#session-reads").getByText(topic).waitFor();
+    await bench.field("Topic").fill(topic);
+    await page.getByRole("button", { name: "Explain" }).click();
+    await page.locator(".verdict").getByText(topic).waitFor();
+    await page.goto(`${hub.url}/#/session/${encodeURIComponent("<b>x</b>")}`);
+    await page.getByRole("heading", { name: "Session <b>x</b>" }).waitFor();
+    bench.expected = /status of 404/;
+    assert.equal(await page.locator("main img, main script, main b, main i").count(), 0);
+    assert.match(await page.title(), /Headwater$/);
   });
 
   test("works by keyboard alone", async () => {
+    const { page, topic } = bench;
+    await bench.open();
     await page.keyboard.press("Tab");
-    assert.equal(await page.evaluate(() => document.activeElement?.textContent), "Skip to the watch form");
+    assert.equal(await page.evaluate(() => document.activeElement?.textContent), "Skip to the content");
     await page.keyboard.press("Enter");
-    await until("the watch field has the focus", () => page.evaluate(() => document.activeElement?.id === "watch-topic"));
+    await until("the content has the focus", () => page.evaluate(() => document.activeElement?.id === "main"));
+    await tabTo(() => document.activeElement?.id === "range");
+    await tabTo(() => document.activeElement?.getAttribute("aria-label") === "Lag of sessions: show as a table");
+    await page.keyboard.press("Space");
+    await page.locator("#lag table").waitFor();
+    await page.reload();
+    await tabTo(() => document.activeElement?.textContent === "Events");
+    await page.keyboard.press("Enter");
+    await page.locator("#state[data-state=open]").waitFor();
+    await tabTo(() => document.activeElement?.id === "watch-topic");
     await page.keyboard.press("Control+A");
     await page.keyboard.type(topic);
     await page.keyboard.press("Enter");
     await until("the topic is watched", () => page.url().includes(encodeURIComponent(topic)));
-    await open();
-    await tabTo("publish-topic");
+    await page.locator("#state[data-state=open]").waitFor();
+    await tabTo(() => document.activeElement?.id === "publish-topic");
     await page.keyboard.press("Control+A");
     await page.keyboard.type(topic);
-    await tabTo("publish-data");
+    await tabTo(() => document.activeElement?.id === "publish-data");
     await page.keyboard.press("Control+A");
     await page.keyboard.type("typed");
     await page.keyboard.press("Control+Enter");
-    await row("typed").waitFor();
-    await tabTo("drop");
+    await page.locator("#events li").filter({ hasText: "typed" }).waitFor();
+    await tabTo(() => document.activeElement?.id === "drop");
     await page.keyboard.press("Space");
     await page.locator("#state[data-state=idle]").waitFor();
   });
 
-  test("names every control for a screen reader", async () => {
+  test("names every control, landmark and chart for a screen reader", async () => {
+    const { page } = bench;
+    await bench.open();
     const unnamed = await page.evaluate(() =>
       [...document.querySelectorAll("input, select, textarea, button")]
-        .filter((node) => !node.labels?.length && !node.getAttribute("aria-label") && !node.textContent?.trim())
+        .filter((node) => !(/** @type {HTMLInputElement} */ (node).labels?.length) && !node.getAttribute("aria-label") && !node.textContent?.trim())
         .map((node) => node.id),
     );
     assert.deepEqual(unnamed, []);
-    for (const name of ["Watch", "Publish", "Events"]) await page.getByRole("region", { name, exact: true }).waitFor();
+    for (const name of ["Published", "Delivered", "Publish to write", "Sessions", "Lag of sessions", "Streams ended", "Slowest sessions", "Ended by the hub", "Log"]) {
+      await page.getByRole("region", { name, exact: true }).first().waitFor();
+    }
+    await page.getByRole("img", { name: /^Sessions: \d+ of at most \d+/ }).waitFor();
+    await page.getByRole("banner").waitFor();
+    await page.getByRole("main").waitFor();
+    assert.equal(await page.locator("h1:visible").count(), 1);
+  });
+
+  test("fits a phone: nothing is wider than the screen", async () => {
+    const { page, hub, topic } = bench;
+    await page.setViewportSize({ width: 390, height: 844 });
+    await hub.publish(`${topic}/a-rather-long-name-of-a-topic/that-goes-on-and-on`, "x".repeat(300));
+    for (const view of VIEWS) {
+      await bench.open(view);
+      const wider = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+      assert.equal(wider, 0, view);
+    }
   });
 });
 
 /**
- * Presses Tab until a control has the focus.
- * @param {string} id
+ * Presses Tab until what has the focus is the right one.
+ * @param {() => boolean} right evaluated in the page
  */
-async function tabTo(id) {
-  for (let presses = 0; presses < 60; presses += 1) {
-    await page.keyboard.press("Tab");
-    if (await page.evaluate((id) => document.activeElement?.id === id, id)) return;
+async function tabTo(right) {
+  for (let presses = 0; presses < 80; presses += 1) {
+    await bench.page.keyboard.press("Tab");
+    if (await bench.page.evaluate(right)) return;
   }
-  assert.fail(`Tab never reaches #${id}`);
+  assert.fail(`Tab never reaches ${right}`);
 }

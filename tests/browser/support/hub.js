@@ -3,7 +3,7 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -24,23 +24,30 @@ export class Hub {
   /**
    * @param {number} port
    * @param {string} data
+   * @param {string} config text of its configuration file
    */
-  constructor(port, data) {
+  constructor(port, data, config) {
     this.port = port;
     this.data = data;
+    this.config = config;
     this.url = `http://127.0.0.1:${port}`;
   }
 
-  /** Starts a hub with an empty log. */
-  static async start() {
-    const hub = new Hub(await freePort(), await mkdtemp(join(tmpdir(), "headwater-browser-")));
+  /**
+   * Starts a hub with an empty log.
+   * @param {string} [config] text of its configuration file
+   */
+  static async start(config = "") {
+    const hub = new Hub(await freePort(), await mkdtemp(join(tmpdir(), "headwater-browser-")), config);
     await hub.start();
     return hub;
   }
 
   /** Starts it, again on the same port and data, and waits until it is ready. */
   async start() {
-    const child = spawn(BINARY, ["serve", "--listen", `127.0.0.1:${this.port}`, "--data", this.data], {
+    const file = `${this.data}.toml`;
+    await writeFile(file, this.config);
+    const child = spawn(BINARY, ["serve", "--config", file, "--listen", `127.0.0.1:${this.port}`, "--data", this.data], {
       cwd: this.data,
       stdio: ["ignore", "pipe", "pipe"],
     });
@@ -75,6 +82,7 @@ export class Hub {
   async remove() {
     await this.kill();
     await rm(this.data, { recursive: true, force: true });
+    await rm(`${this.data}.toml`, { force: true });
   }
 
   /**

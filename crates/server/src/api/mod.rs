@@ -11,6 +11,7 @@ mod health;
 mod json;
 mod openapi;
 mod page;
+mod page_files;
 mod presence;
 mod sessions;
 mod tickets;

@@ -4,38 +4,19 @@ use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, header};
 
+use super::page_files::{FILES, INDEX};
 use super::problem::Problem;
 
 /// No inline script or style, nothing from elsewhere, no markup from data (T23).
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; \
                       frame-ancestors 'none'; form-action 'none'; require-trusted-types-for 'script'";
 
-/// The files as they lie in `dashboard/`: path below `/assets/`, media type, content.
-const FILES: [(&str, &str, &str); 14] = [
-    ("api.js", JS, include_str!("../../../../dashboard/api.js")),
-    ("app.js", JS, include_str!("../../../../dashboard/app.js")),
-    ("dom.js", JS, include_str!("../../../../dashboard/dom.js")),
-    ("events.js", JS, include_str!("../../../../dashboard/events.js")),
-    ("feed.js", JS, include_str!("../../../../dashboard/feed.js")),
-    ("format.js", JS, include_str!("../../../../dashboard/format.js")),
-    ("icon.svg", "image/svg+xml", include_str!("../../../../dashboard/icon.svg")),
-    ("publisher.js", JS, include_str!("../../../../dashboard/publisher.js")),
-    ("rates.js", JS, include_str!("../../../../dashboard/rates.js")),
-    ("records.js", JS, include_str!("../../../../dashboard/records.js")),
-    ("spark.js", JS, include_str!("../../../../dashboard/spark.js")),
-    ("style.css", "text/css; charset=utf-8", include_str!("../../../../dashboard/style.css")),
-    ("vitals.js", JS, include_str!("../../../../dashboard/vitals.js")),
-    ("watch.js", JS, include_str!("../../../../dashboard/watch.js")),
-];
-const JS: &str = "text/javascript; charset=utf-8";
-const INDEX: &str = include_str!("../../../../dashboard/index.html");
-
 /// `GET /`.
 pub(super) async fn index() -> Response {
     file("text/html; charset=utf-8", INDEX)
 }
 
-/// `GET /assets/{name}`.
+/// `GET /assets/{name}`; the name may have slashes.
 pub(super) async fn asset(request: Request) -> Result<Response, Problem> {
     let name = request.uri().path().strip_prefix("/assets/").unwrap_or("");
     let found = FILES.iter().find(|(path, ..)| *path == name).ok_or_else(Problem::no_route)?;

@@ -39,7 +39,7 @@ impl Api {
 pub(crate) fn routes(api: Api) -> Router {
     Router::new()
         .route("/", get(page::index))
-        .route("/assets/{name}", get(page::asset))
+        .route("/assets/{*name}", get(page::asset))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))

@@ -1,0 +1,47 @@
+// The page's streams: the project's own client, with the credential of whoever is signed in.
+
+import { subscribe } from "/assets/client/index.js";
+import { credential } from "./credential.js";
+
+/**
+ * What the client says of its state: see its documentation.
+ * @typedef {{name: string, reason?: string, failures?: number, delayMs?: number, status?: number, closing?: string,
+ *   error?: unknown}} State
+ */
+
+/**
+ * Follows a stream until it is closed.
+ * @param {string} url
+ * @param {object} options
+ * @param {string} [options.lastEventId]
+ * @param {(item: any) => void} options.onitem
+ * @param {(state: State) => void} options.onstate
+ * @returns {{close: () => void, readonly lastEventId: string}}
+ */
+export function follow(url, { lastEventId, onitem, onstate }) {
+  let closed = false;
+  const subscription = subscribe(url, {
+    token: credential.token || undefined,
+    lastEventId,
+    retry: { most: 10_000 },
+    onState: (/** @type {State} */ state) => {
+      if (!closed) onstate(state);
+    },
+  });
+  (async () => {
+    try {
+      for await (const item of subscription) if (!closed) onitem(item);
+    } catch {
+      // Told by the state.
+    }
+  })();
+  return {
+    close() {
+      closed = true;
+      subscription.close();
+    },
+    get lastEventId() {
+      return subscription.lastEventId ?? "";
+    },
+  };
+}

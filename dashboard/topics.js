@@ -1,0 +1,143 @@
+// The view of topics: a search by the beginning of their names, and what there is of each.
+
+import * as api from "./api.js";
+import { button, element, facts, find, say, whileSeen } from "./dom.js";
+import { ago, bytes, count } from "./format.js";
+import { complain } from "./problem.js";
+import { address } from "./router.js";
+import { Table } from "./table.js";
+
+const EVERY_MS = 4000;
+/** Topics that one more request brings, and most of them on the page. */
+const PAGE = 100;
+const MOST = 1000;
+
+/** The list of topics, and one of them in detail. */
+export class Topics {
+  #prefix = find("topic-prefix", HTMLInputElement);
+  #note = find("topics-note", HTMLElement);
+  #more = find("topics-more", HTMLButtonElement);
+  #detail = find("topic-detail", HTMLElement);
+  #router;
+  #limit = PAGE;
+  #chosen = "";
+  #visible = false;
+  #refresh;
+  #table = new Table(find("topics-table", HTMLElement), {
+    label: "Topics",
+    key: (/** @type {api.Topic} */ row) => row.topic,
+    empty: "No topics yet.",
+    columns: [
+      { title: "Topic", cell: (row) => this.#link(row.topic), sort: (row) => row.topic },
+      { title: "Events", figure: true, cell: (row) => count(row.events), sort: (row) => row.events },
+      { title: "Per second", figure: true, cell: (row) => (row.rate > 0 ? count(row.rate) : "–"), sort: (row) => row.rate },
+      { title: "Size", figure: true, minor: true, cell: (row) => bytes(row.bytes), sort: (row) => row.bytes },
+      { title: "Sessions", figure: true, cell: (row) => count(row.sessions), sort: (row) => row.sessions },
+      { title: "Newest", cell: (row) => ago(row.last_time), sort: (row) => row.last_time ?? "" },
+      { title: "State", cell: (row) => (row.finished ? `finished: ${row.finished}` : "open"), sort: (row) => row.finished ?? "" },
+    ],
+  });
+
+  /** @param {import("./router.js").Router} router */
+  constructor(router) {
+    this.#router = router;
+    this.#refresh = whileSeen(EVERY_MS, () => this.#visible, () => this.#load());
+    find("topic-search", HTMLFormElement).addEventListener("submit", (event) => event.preventDefault());
+    this.#prefix.addEventListener("input", () => {
+      this.#limit = PAGE;
+      router.keep("topics", { prefix: this.#prefix.value, topic: this.#chosen });
+      this.#refresh();
+    });
+    this.#more.addEventListener("click", () => {
+      this.#limit = Math.min(this.#limit + PAGE, MOST);
+      this.#refresh();
+    });
+  }
+
+  /** @param {URLSearchParams | null} query null when another view is shown */
+  show(query) {
+    this.#visible = query !== null;
+    if (!query) return;
+    this.#prefix.value = query.get("prefix") ?? "";
+    this.#chosen = query.get("topic") ?? "";
+    this.#refresh();
+  }
+
+  async #load() {
+    const prefix = this.#prefix.value.trim();
+    try {
+      const { topics, next } = await api.topics({ prefix, limit: this.#limit });
+      this.#table.empty = prefix ? `No topic begins with “${prefix}”.` : "No topics yet. Publish an event, and its topic is here.";
+      this.#table.update(topics);
+      this.#more.hidden = next === null || this.#limit >= MOST;
+      const more = next === null ? "" : `; the first ${topics.length} by name are shown`;
+      say(this.#note, `${topics.length === 1 ? "1 topic" : `${count(topics.length)} topics`}${prefix ? ` that begin with ${prefix}` : ""}${more}.`);
+      await this.#describe();
+    } catch (error) {
+      complain(this.#note, error);
+    }
+    // Typed on while the answer was on its way.
+    if (prefix !== this.#prefix.value.trim()) queueMicrotask(() => this.#refresh());
+  }
+
+  /** @param {string} topic */
+  #link(topic) {
+    const query = { topic, ...(this.#prefix.value ? { prefix: this.#prefix.value } : {}) };
+    return element("a", { href: address("topics", query) }, topic);
+  }
+
+  /** Shows the chosen topic beside the list. */
+  async #describe() {
+    const name = this.#chosen;
+    this.#detail.hidden = !name;
+    if (!name) return;
+    const topic = await api.topic(name).catch((error) => (error instanceof api.Refusal && error.status === 404 ? null : Promise.reject(error)));
+    const members = topic?.presence ? await api.presence(name) : null;
+    if (name !== this.#chosen) return;
+    const links = element(
+      "p",
+      { class: "actions" },
+      element("a", { href: address("events", { topic: name }) }, "Watch its events"),
+      element("a", { href: address("sessions", { topic: name }) }, "Sessions that read it"),
+      button("Close", () => this.#choose("")),
+    );
+    const list = element("dl", { class: "facts" }, ...facts(topic ? factsOf(topic) : [["Events", "none"]]));
+    const held = this.#detail.contains(document.activeElement);
+    if (held) return this.#detail.querySelector("dl")?.replaceWith(list);
+    this.#detail.replaceChildren(element("h2", {}, name), list, ...(members ? present(members) : []), links);
+  }
+
+  /** @param {string} topic */
+  #choose(topic) {
+    this.#chosen = topic;
+    this.#detail.hidden = !topic;
+    this.#router.keep("topics", { prefix: this.#prefix.value, topic });
+  }
+}
+
+/**
+ * @param {api.Topic} topic
+ * @returns {[string, string][]}
+ */
+function factsOf(topic) {
+  return [
+    ["Events", `${count(topic.events)}, ${bytes(topic.bytes)}`],
+    ["Lately", `${count(topic.rate)} a second`],
+    ["Oldest", topic.first ?? "–"],
+    ["Newest", `${topic.last ?? "–"}, ${ago(topic.last_time)}`],
+    ["Sessions", count(topic.sessions)],
+    ["State", topic.finished ? `finished: ${topic.finished}` : "open for more"],
+    ["Presence", topic.presence ? "told" : "not told by its class"],
+  ];
+}
+
+/** @param {Awaited<ReturnType<typeof api.presence>>} listing */
+function present(listing) {
+  const names = listing.members.map((one) =>
+    element("li", {}, `${one.member}${one.anonymous ? " (anonymous)" : ""}, since ${ago(one.since)}`),
+  );
+  const more = listing.next === null ? "" : ` The first ${listing.members.length} are named.`;
+  const one = listing.count === 1 ? "1 member" : `${count(listing.count)} members`;
+  const open = listing.sessions === 1 ? "1 session" : `${count(listing.sessions)} sessions`;
+  return [element("h3", {}, `Read by ${one} in ${open}.${more}`), element("ul", { class: "members" }, ...names)];
+}
