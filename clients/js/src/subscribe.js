@@ -74,6 +74,11 @@ export class Subscription {
     return this.#engine.lastEventId;
   }
 
+  /** Drops the connection, or the waiting, and connects at once. */
+  restart() {
+    this.#engine.restart();
+  }
+
   /** Ends it. The iteration ends too; what was not asked for yet is dropped. */
   close() {
     this.#engine.close();
