@@ -1,0 +1,238 @@
+// `EventSource` of this client: passes for the browser's, and does more where a page asks for more.
+//
+// Without options of its own it answers as the browser's does, also where the rest of this client would go on: it gives
+// up on any refusal, repeats nothing away, and comes back to where a redirect led. `persistent` changes that.
+
+import { Engine } from "./engine.js";
+import { SubscriptionError } from "./error.js";
+
+/** @import { Options, State } from "./engine.js" */
+/** @import { Item } from "./items.js" */
+
+/**
+ * What the browser's takes, and the options of `subscribe`.
+ * @typedef {Options & {withCredentials?: boolean, persistent?: boolean}} Init
+ */
+
+const EVENTS = /** @type {const} */ (["open", "message", "error"]);
+
+class EventSource extends EventTarget {
+  static CONNECTING = /** @type {const} */ (0);
+  static OPEN = /** @type {const} */ (1);
+  static CLOSED = /** @type {const} */ (2);
+
+  /** @type {0 | 1 | 2} */
+  #readyState = 0;
+  /** Where the events come from, after redirects. */
+  #origin = "";
+  #withCredentials;
+  #persistent;
+  #engine;
+  #onState;
+  /** @type {Record<string, {value: unknown, listener: (event: Event) => void}>} */
+  #handlers = {};
+
+  /**
+   * @param {string | URL} url
+   * @param {Init} [init] `withCredentials` sends cookies to other origins; `persistent` survives refusals that may pass, as
+   *   `subscribe` does; `store` is worth setting beside it
+   * @throws {DOMException} `SyntaxError` when the address is none
+   */
+  constructor(url, init = {}) {
+    super();
+    if (!arguments.length) throw new TypeError("an address is needed");
+    if (init !== null && typeof init !== "object") throw new TypeError("the options are no object");
+    const { withCredentials, persistent = false, onState, ...options } = init ?? {};
+    this.#withCredentials = !!withCredentials;
+    this.#persistent = persistent;
+    this.#onState = onState;
+    const browserLike = { transport: /** @type {const} */ ("stream"), dedupe: false, maxEvent: Infinity };
+    this.#engine = new Engine(
+      parsed(`${url}`),
+      {
+        credentials: withCredentials ? "include" : "same-origin",
+        ...(persistent ? {} : browserLike),
+        ...options,
+        fetch: this.#fetching(options.fetch ?? fetch),
+      },
+      {
+        item: (item) => this.#dispatch(item),
+        cursor: (id) => this.#engine.handled(id),
+        state: (state) => this.#become(state),
+      },
+    );
+    this.#origin = this.#engine.url.origin;
+    this.#engine.start();
+  }
+
+  get url() {
+    return this.#engine.url.href;
+  }
+
+  get readyState() {
+    return this.#readyState;
+  }
+
+  get withCredentials() {
+    return this.#withCredentials;
+  }
+
+  /** Ends it for good; nothing is dispatched any more. */
+  close() {
+    this.#readyState = 2;
+    this.#engine.close();
+  }
+
+  /**
+   * @param {string} type
+   * @param {unknown} value
+   */
+  #handle(type, value) {
+    const old = this.#handlers[type];
+    if ((typeof value !== "object" && typeof value !== "function") || value === null) {
+      delete this.#handlers[type];
+      if (old) this.removeEventListener(type, old.listener);
+    } else if (old) {
+      old.value = value;
+    } else {
+      // A handler keeps the place among the listeners where it was first set.
+      const handler = {
+        value,
+        listener: (/** @type {Event} */ event) => {
+          if (typeof handler.value === "function") handler.value.call(this, event);
+        },
+      };
+      this.#handlers[type] = handler;
+      this.addEventListener(type, handler.listener);
+    }
+  }
+
+  /** @param {State} state */
+  #become(state) {
+    if (this.#readyState === 2) return;
+    const before = this.#readyState;
+    const { name } = state;
+    this.#onState?.(state);
+    if (name === "open") {
+      this.#readyState = 1;
+      this.dispatchEvent(new Event("open"));
+    } else if (name === "closed" && state.reason === "aborted") {
+      this.#readyState = 2;
+    } else if (name === "closed" || this.#refused(state)) {
+      this.#readyState = 2;
+      this.dispatchEvent(new Event("error"));
+    } else {
+      this.#readyState = 0;
+      if (before === 1 || name === "waiting") this.dispatchEvent(new Event("error"));
+    }
+  }
+
+  /**
+   * Gives up where the browser's does and this client would try again.
+   * @param {State} state
+   */
+  #refused(state) {
+    if (this.#persistent || state.name !== "waiting" || state.reason !== "refused") return false;
+    const error = new SubscriptionError("rejected", `the server refused with ${state.status}`, state.status);
+    // After the engine has begun to wait.
+    queueMicrotask(() => this.#engine.close("finished", error));
+    return true;
+  }
+
+  /** @param {Item} item */
+  #dispatch(item) {
+    const [type, data] = item.kind === "event" ? [item.type, item.data] : control(item);
+    this.dispatchEvent(new MessageEvent(type, { data, lastEventId: item.id, origin: this.#origin }));
+    this.#engine.handled(item.id);
+  }
+
+  /**
+   * Requests as the browser's class makes them.
+   * @param {typeof fetch} inner
+   * @returns {typeof fetch}
+   */
+  #fetching(inner) {
+    /** @type {URL | string | undefined} where a redirect led */
+    let moved;
+    /** @type {typeof fetch} */
+    const ask = async (url, init) => {
+      const response = await inner(moved ?? url, init);
+      if (response.url) this.#origin = new URL(response.url).origin;
+      if (response.redirected && !this.#persistent) moved = response.url;
+      return response;
+    };
+    if (this.#persistent) return ask;
+    return (url, init) =>
+      ask(url, init).catch(async (error) => {
+        if (!(await answers(inner, moved ?? url, init))) throw error;
+        // Once more: it may have come up in the meantime.
+        return ask(url, init).catch(() => Response.error());
+      });
+  }
+
+  static {
+    for (const type of EVENTS) {
+      Object.defineProperty(this.prototype, `on${type}`, {
+        /** @this {EventSource} */
+        get() {
+          return this.#handlers[type]?.value ?? null;
+        },
+        /** @this {EventSource} */
+        set(value) {
+          this.#handle(type, value);
+        },
+        configurable: true,
+      });
+    }
+    // As Web IDL makes them.
+    for (const name of ["url", "readyState", "withCredentials", "close", ...EVENTS.map((type) => `on${type}`)]) {
+      Object.defineProperty(this.prototype, name, { enumerable: true });
+    }
+    for (const [value, name] of ["CONNECTING", "OPEN", "CLOSED"].entries()) {
+      for (const holder of [this, this.prototype]) {
+        Object.defineProperty(holder, name, { value, enumerable: true, writable: false, configurable: false });
+      }
+    }
+    Object.defineProperty(this.prototype, Symbol.toStringTag, { value: "EventSource", configurable: true });
+  }
+}
+
+/** @param {string} url */
+function parsed(url) {
+  try {
+    // A worker has no document.
+    return new URL(url, globalThis.document?.baseURI ?? globalThis.location?.href);
+  } catch {
+    throw new DOMException(`"${url}" is no address`, "SyntaxError");
+  }
+}
+
+/**
+ * Whether the server answers a request that asks for no permission to read. If so, it does not permit to read what failed:
+ * a script is not told that from a server that is down, and only the latter is worth to come back to.
+ * @param {typeof fetch} inner
+ * @param {RequestInfo | URL} url
+ * @param {RequestInit} [init]
+ */
+async function answers(inner, url, { credentials, cache, signal } = {}) {
+  if (signal?.aborted) return false;
+  const probe = new AbortController();
+  try {
+    return !!(await inner(url, { mode: "no-cors", credentials, cache, signal: probe.signal }));
+  } catch {
+    return false;
+  } finally {
+    probe.abort();
+  }
+}
+
+/**
+ * The event as which a control item arrived.
+ * @param {Exclude<Item, import("./decode.js").StreamEvent>} item
+ */
+function control({ kind, id, ...members }) {
+  const named = Object.entries(members).map(([name, value]) => [name.replace(/[A-Z]/, (letter) => `_${letter.toLowerCase()}`), value]);
+  return [`headwater.${kind}`, JSON.stringify(Object.fromEntries(named))];
+}
+
+export { EventSource, EventSource as HeadwaterEventSource, EventSource as default };
