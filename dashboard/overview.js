@@ -78,7 +78,7 @@ export class Overview {
     empty: "The hub has not told yet.",
     columns: [
       { title: "Class", cell: (row) => row.patterns.join(", ") },
-      { title: "Topics", figure: true, cell: (row) => count(row.topics) },
+      { title: "Topics", figure: true, minor: true, cell: (row) => count(row.topics) },
       { title: "Events", figure: true, cell: (row) => count(row.events) },
       { title: "Size", figure: true, cell: (row) => bytes(row.bytes) },
       { title: "Oldest", cell: (row) => ago(row.oldest) },

@@ -81,7 +81,7 @@ export class SessionPage {
     const behind = session.lag.seconds === null ? "" : `, for ${span(session.lag.seconds)}`;
     this.#facts.replaceChildren(
       ...facts([
-        ["State", `${session.state}: ${why(session)}`],
+        ["State", `${session.state.replace("_", " ")}: ${why(session)}`],
         ["Lag", session.lag.positions === 0 ? "none" : `${count(session.lag.positions)} positions${behind}`],
         ["Cursor", session.cursor],
         ["Told to the client", session.told],
@@ -111,11 +111,11 @@ export class SessionPage {
   async #explain() {
     const [name, topic] = [this.#name, this.#topic.value.trim()];
     try {
-      const { gets, steps } = await api.explainSession(name, topic);
+      const { gets, steps, session } = await api.explainSession(name, topic);
       if (name !== this.#name) return;
-      const verdict = gets ? `It gets the events of ${topic}.` : `It does not get the events of ${topic}.`;
+      const [tone, verdict] = verdictOn(topic, gets, session);
       this.#answer.replaceChildren(
-        element("p", { class: `verdict ${gets ? "good" : "bad"}` }, verdict),
+        element("p", { class: `verdict ${tone}` }, verdict),
         element("ol", { class: "steps" }, ...steps.map(step)),
       );
     } catch (error) {
@@ -145,6 +145,18 @@ export class SessionPage {
   }
 }
 
+/**
+ * @param {string} topic
+ * @param {boolean} gets
+ * @param {api.Session} session
+ * @returns {[string, string]} a tone, and a sentence
+ */
+function verdictOn(topic, gets, session) {
+  if (!gets) return ["bad", `It does not get the events of ${topic}.`];
+  if (session.state === "live") return ["good", `It gets the events of ${topic}.`];
+  return ["warn", `It gets the events of ${topic}, but it is behind.`];
+}
+
 /** @param {string} at */
 function expiry(at) {
   const left = (Date.parse(at) - Date.now()) / 1000;
@@ -157,10 +169,11 @@ function expiry(at) {
  */
 function step({ check, about, allowed, reason, rule, detail }) {
   const by = allowed ? rule : reason;
+  const fact = FACTS[check];
   return element(
     "li",
-    { class: allowed ? "good" : "bad" },
-    element("strong", {}, `${allowed ? "Yes" : "No"}: ${NAMES[check] ?? check}`),
+    { class: fact ? "" : allowed ? "good" : "bad" },
+    element("strong", {}, fact ?? `${allowed ? "Yes" : "No"}: ${NAMES[check] ?? check}`),
     ...(about ? [" ", element("code", {}, about)] : []),
     element("p", {}, detail),
     ...(by ? [element("p", { class: "hint" }, `${allowed ? "Rule" : "Reason"}: ${by}`)] : []),
@@ -172,6 +185,7 @@ const NAMES = {
   selection: "it asked for it",
   revocation: "its credential holds",
   subscribe: "it may read it",
-  stored: "what is stored",
-  position: "where it stands",
 };
+
+/** Steps that decide nothing. @type {Record<string, string>} */
+const FACTS = { stored: "What is stored", position: "Where it stands" };

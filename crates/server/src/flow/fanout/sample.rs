@@ -116,3 +116,44 @@ impl Entry {
         (self.session.place != Place::Live).then(|| now.saturating_sub(since))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use headwater_hub::{Format, Ticket};
+    use headwater_log::Selection;
+
+    use super::super::{SessionName, SessionState};
+    use super::*;
+
+    fn view(slot: u32) -> SessionView {
+        SessionView {
+            name: SessionName { shard: 0, ticket: Ticket { slot, generation: 0 } },
+            selection: Selection::new([]).into(),
+            format: Format::EventStream,
+            driver: "socket",
+            state: SessionState::CatchingUp,
+            cursor: 0,
+            told: 0,
+            behind_ms: None,
+            age_ms: 0,
+            idle_ms: 0,
+            blocked_ms: None,
+            grant: None,
+            address: std::net::Ipv4Addr::LOCALHOST.into(),
+            bytes: 0,
+        }
+    }
+
+    #[test]
+    fn stretches_are_added_up_and_the_slowest_of_all_are_kept() {
+        let part = |behind: &[u64]| Sample {
+            lag: [1, 0, 0, 0, 0, 0, 0, behind.len() as u64],
+            slowest: behind.iter().map(|ms| (*ms, view(*ms as u32))).collect(),
+            ..Sample::default()
+        };
+        let mut all = Sample::default();
+        [part(&[9, 5, 1]), part(&[8, 7]), part(&[])].into_iter().for_each(|part| all.add(part, 3));
+        assert_eq!(all.lag, [3, 0, 0, 0, 0, 0, 0, 5]);
+        assert_eq!(all.slowest.iter().map(|(ms, _)| *ms).collect::<Vec<_>>(), [9, 8, 7]);
+    }
+}
