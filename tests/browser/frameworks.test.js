@@ -118,18 +118,41 @@ test("React's strict mode mounts twice and opens one stream, which lasts", async
   await until("the hub has no session of the page", async () => (await hub.sessions()) === 1);
 });
 
+for (const [sample, expected] of [
+  ["orders.jsx", /^open.*\{"total": 12\}.*\{"total": 30\}$/],
+  ["orders-vue.js", /^open: 2 orders, 42 in all$/],
+]) {
+  test(`the book's ${sample} follows the hub`, async () => {
+    const script = await bundle(`../../examples/node/${sample}`);
+    const url = `${hub.url}/v1/events?topic=${sample}/*&since=earliest`;
+    await open(script, { "data-url": url });
+    for (const total of [12, 30]) await hub.publish(`${sample}/${total}`, `{"total": ${total}}`);
+    let shown = "";
+    await until(
+      () => `the page shows the orders, only ${shown}`,
+      async () => expected.test((shown = (await page.textContent("#app")) ?? "")),
+    );
+    assert.deepEqual(wrong, []);
+  });
+}
+
 /**
  * A fresh page with a script.
  * @param {string} script
+ * @param {Record<string, string>} [attributes] of the element that the script fills
  */
-async function open(script) {
+async function open(script, attributes = {}) {
   await page?.context().close();
   page = await browser.newPage();
   requests = [];
   wrong = complaints(page);
   page.on("request", (request) => request.url().startsWith(hub.url) && requests.push(request.url()));
   await page.goto(server.url);
-  await page.evaluate(() => (document.body.innerHTML = '<div id="app"></div>'));
+  await page.evaluate((attributes) => {
+    const app = Object.assign(document.createElement("div"), { id: "app" });
+    for (const [name, value] of Object.entries(attributes)) app.setAttribute(name, value);
+    document.body.replaceChildren(app);
+  }, attributes);
   await page.addScriptTag({ content: script });
   topic = `frameworks/${(topics += 1)}`;
 }

@@ -11,7 +11,7 @@ use crate::tools::debian;
 use crate::workspace::Workspace;
 
 /// Folders with a lock file and a `package.json` whose `test` script runs `node --test` with the TAP reporter.
-const SUITES: &[&str] = &["clients/js", "tests/browser"];
+const SUITES: &[&str] = &["clients/js", "examples/node", "tests/browser"];
 
 /// Installs the locked packages of every suite whose folder does not hold them yet.
 pub(crate) fn install(workspace: &Workspace) -> Result<(), Failure> {
