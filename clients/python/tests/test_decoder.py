@@ -75,7 +75,6 @@ def test_the_state_between_events() -> None:
 
 
 def test_an_event_tells_whether_its_id_is_its_own() -> None:
-    """IDG-08"""
     events = Decoder().push(b"data: 1\n\nid: a\ndata: 2\n\ndata: 3\n\nid: a\ndata: 4\n\n")
     assert [(event.id, event.has_own_id) for event in events if event] == [
         ("", False),

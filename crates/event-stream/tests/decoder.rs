@@ -102,7 +102,7 @@ fn ids_persist_reset_and_refuse_nul() {
     assert_eq!(outcome.last_event_id, "3", "a block without data counts, a block without its blank line does not");
 }
 
-/// IDG-08: an event that only keeps the id of an earlier one is told from one that was sent with it.
+/// An event that only keeps the id of an earlier one is told from one that was sent with it.
 #[test]
 fn an_id_of_the_block_is_told_from_one_in_force() {
     let mut decoder = Decoder::new();

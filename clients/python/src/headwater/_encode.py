@@ -1,0 +1,106 @@
+"""From what an application yields to the bytes of the stream."""
+
+import dataclasses
+import json
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from headwater._decoder import Event
+
+
+def encode(item: Any) -> bytes:
+    """One block of an event stream.
+
+    - An `Event` goes as it is.
+    - A `str` is the data of an event of the type `message`.
+    - A `fastapi.sse.ServerSentEvent` says what FastAPI has it say.
+    - Anything else is an event whose data is its JSON: dicts, lists, dataclasses, Pydantic models.
+
+    Raises:
+        ValueError: A type, an id or a topic has a line break or NUL in it, which would forge other fields.
+        TypeError: There is no JSON of it.
+    """
+    if isinstance(item, Event):
+        return block(item.data, None if item.type == "message" else item.type, item.id or None, item.topic)
+    if isinstance(item, str):
+        return block(item)
+    fastapi = sys.modules.get("fastapi.sse")
+    if fastapi is not None and isinstance(item, fastapi.ServerSentEvent):
+        return _of_fastapi(item)
+    return block(to_json(item))
+
+
+def block(data: str | None, type: str | None = None, id: str | None = None, topic: str | None = None) -> bytes:
+    """A block of these fields; without data it dispatches nothing, and moves the cursor to its id.
+
+    Raises:
+        ValueError: As `encode`.
+    """
+    lines = ""
+    if id is not None:
+        lines = f"id: {_in_one_line('id', id)}\n"
+    if type is not None:
+        lines += f"event: {_in_one_line('type', type)}\n"
+    if topic is not None:
+        lines += f"topic: {_in_one_line('topic', topic)}\n"
+    if data is not None:
+        lines += _lines("data: ", data)
+    # A lone surrogate is no text; it becomes a question mark rather than the end of the stream.
+    return (lines + "\n").encode("utf-8", "replace")
+
+
+def comment(text: str) -> bytes:
+    """Lines that every client ignores."""
+    return _lines(": ", text).encode("utf-8", "replace")
+
+
+def _lines(start: str, text: str) -> str:
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if "\n" in text:
+        text = text.replace("\n", f"\n{start}")
+    return f"{start}{text}\n"
+
+
+def _in_one_line(field: str, text: str) -> str:
+    if "\n" in text or "\r" in text or "\0" in text:
+        raise ValueError(f"the {field} {text!r} of an event has a line break or NUL in it; take it out")
+    return text
+
+
+def _of_fastapi(item: Any) -> bytes:
+    data: str | None = item.raw_data
+    if data is None and item.data is not None:
+        data = to_json(item.data)
+    head = b"" if item.comment is None else comment(item.comment)
+    if item.retry is not None:
+        head += b"retry: %d\n" % item.retry
+    return head + block(data, item.event, item.id)
+
+
+def _with_the_standard_library(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.asdict(value)
+    raise TypeError(f"there is no JSON of {type(value).__name__}; yield an Event, a dict, a dataclass or a model")
+
+
+def _choose() -> Callable[[Any], str]:
+    # Where Pydantic is, its serializer knows models, dataclasses, times and more.
+    try:
+        from pydantic_core import to_json
+    except ImportError:
+        return _with_the_standard_library
+    return lambda value: to_json(value).decode()
+
+
+to_json = _choose()
+"""Compact JSON of any value.
+
+Raises:
+    TypeError, ValueError: There is none.
+"""
