@@ -108,7 +108,7 @@ impl KeySet {
                     set.plan().succeeded(Instant::now(), fetched.good_for);
                 }
                 Err(cause) => {
-                    tracing::warn!(key = %set.id, cause, "the set at jwks_url cannot be fetched; the keys of the last one stay in force");
+                    tracing::warn!(key = %set.id, cause, "the set at jwks_url cannot be fetched; keys that were fetched before stay in force");
                     set.plan().failed(Instant::now());
                 }
             }

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use headwater_access::{Algorithm, Issuer, Key, KeyError, Rights};
 
+use super::hook::is_plain;
+
 /// Access control as configured. Without it the hub is in development mode.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Access {
@@ -179,9 +181,9 @@ impl Access {
                 key.id
             ));
         }
-        if self.webhook.as_ref().is_some_and(|webhook| webhook.url.starts_with("http://")) {
+        if self.webhook.as_ref().is_some_and(|webhook| is_plain(&webhook.url)) {
             warnings.push(
-                "`access.webhook.url` is plain HTTP, so what callers identify themselves with can be read on the way; write an https:// address unless the application is on this machine"
+                "`access.webhook.url` is plain HTTP, so what callers identify themselves with can be read on the way; write an https:// address"
                     .to_owned(),
             );
         }

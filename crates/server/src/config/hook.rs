@@ -135,7 +135,7 @@ pub(super) fn is_id(text: &str) -> bool {
 }
 
 /// Whether it speaks plain HTTP to another machine.
-fn is_plain(url: &str) -> bool {
+pub(super) fn is_plain(url: &str) -> bool {
     let Ok(uri) = url.parse::<http::Uri>() else { return false };
     let host = uri.host().unwrap_or("").trim_start_matches('[').trim_end_matches(']').to_owned();
     let loopback = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());

@@ -118,7 +118,7 @@ pub(super) async fn respond(site: &Rc<Site>, guest: Guest, request: Request<Inco
         Err(problem) => Reply::Whole(problem.clone().into_response()),
         Ok(_) if parts.method == Method::OPTIONS => Reply::Whole(preflight()),
         Ok(visitor) if parts.uri.path() == "/v1/events" && matches!(parts.method, Method::GET | Method::HEAD) => {
-            subscribe(site, guest, &access, visitor, &parts, &mut trace)
+            subscribe(site, guest, source, &access, visitor, &parts, &mut trace)
                 .await
                 .unwrap_or_else(|problem| Reply::Whole(problem.into_response()))
         }
@@ -161,6 +161,7 @@ pub(super) fn refuse(site: &Site, problem: Problem) -> Response<axum::body::Body
 async fn subscribe(
     site: &Rc<Site>,
     guest: Guest,
+    source: Source,
     access: &Access,
     visitor: &Visitor,
     parts: &http::request::Parts,
@@ -182,7 +183,6 @@ async fn subscribe(
     let settings = hub.settings();
     check_topics(&subscribe.selection, settings.limits.topics)?;
     subscriber.redeem(&subscribe.selection, &hub.credentials)?;
-    let source = source(&parts.headers, guest.peer, &settings.trusted_proxies);
     let party = hub.limiter.party(source, grant.as_deref(), &settings.limits);
     let mut held = Held::default();
     let away = match site.sends_away() {
@@ -219,40 +219,27 @@ async fn subscribe(
     if start.gap.is_some() {
         site.counters.gaps.add(1);
     }
+    let Start { cursor, gap, log, .. } = start;
+    let opening = Opening {
+        selection: subscribe.selection,
+        format: match subscribe.form {
+            Form::Stream(format) => format,
+            Form::Poll { .. } => Format::Ndjson,
+        },
+        cursor,
+        first_bytes: Vec::new(),
+        log,
+        grant,
+        ticket: subscriber.ticket,
+        flow: subscribe.flow,
+        address: source.address,
+        held,
+        party,
+    };
     match subscribe.form {
-        Form::Stream(format) => {
-            let opening = Opening {
-                selection: subscribe.selection,
-                format,
-                cursor: start.cursor,
-                first_bytes: Vec::new(),
-                log: start.log,
-                grant,
-                ticket: subscriber.ticket,
-                flow: subscribe.flow,
-                address: source.address,
-                held,
-                party,
-            };
-            Ok(site.stream(opening, start.gap, extent))
-        }
+        Form::Stream(_) => Ok(site.stream(opening, gap, extent)),
         Form::Poll { .. } if head_only => Ok(Reply::Whole(json(Vec::new()))),
         Form::Poll { wait, limit } => {
-            let Start { cursor, gap, log, .. } = start;
-            let (selection, format) = (subscribe.selection, Format::Ndjson);
-            let opening = Opening {
-                selection,
-                format,
-                cursor,
-                first_bytes: Vec::new(),
-                log,
-                grant,
-                ticket: subscriber.ticket,
-                flow: subscribe.flow,
-                address: source.address,
-                held,
-                party,
-            };
             let pull = Pull::open(&site.shard, opening);
             let answer = long_poll::collect(pull, hub.wire, cursor, gap, wait, limit).await;
             let mut body = b"{\"events\":[".to_vec();
