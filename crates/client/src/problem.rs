@@ -1,0 +1,70 @@
+//! What a server says about a refusal.
+
+use serde::Deserialize;
+
+/// The content of an error answer: a problem document (RFC 9457), or the beginning of whatever text came.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[non_exhaustive]
+pub struct Problem {
+    /// A name that stays the same from version to version, for example `urn:headwater:problem:forbidden`.
+    #[serde(default, rename = "type")]
+    pub kind: Option<String>,
+    /// The kind of problem in words.
+    #[serde(default)]
+    pub title: Option<String>,
+    /// What is wrong with this request, and what to do about it. Of an answer that is no problem document, the
+    /// beginning of its text.
+    #[serde(default)]
+    pub detail: Option<String>,
+    /// Which part of the request is at fault.
+    #[serde(default)]
+    pub field: Option<String>,
+    /// Why whoever asked is refused, as a word for machines.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+/// Most characters that are kept of a text that is no problem document.
+const MOST_TEXT: usize = 500;
+
+impl Problem {
+    /// Reads the body of an error answer.
+    pub(crate) fn read(content_type: Option<&str>, body: &[u8]) -> Self {
+        let document = content_type.is_some_and(|name| crate::http::is_type(name, "application/problem+json"));
+        if document && let Ok(problem) = serde_json::from_slice(body) {
+            return problem;
+        }
+        let text: String = String::from_utf8_lossy(body).trim().chars().take(MOST_TEXT).collect();
+        Self { detail: Some(text).filter(|text| !text.is_empty()), ..Self::default() }
+    }
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (&self.detail, &self.title) {
+            (Some(text), _) | (None, Some(text)) => f.write_str(text),
+            (None, None) => f.write_str("the answer says nothing more"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Problem;
+
+    #[test]
+    fn a_problem_document_is_read_and_any_other_text_kept() {
+        let problem = Problem::read(
+            Some("application/problem+json; charset=utf-8"),
+            br#"{"type":"urn:x","title":"T","detail":"D","status":400,"field":"since","more":[1]}"#,
+        );
+        assert_eq!((problem.kind.as_deref(), problem.field.as_deref()), (Some("urn:x"), Some("since")));
+        assert_eq!(problem.to_string(), "D");
+        let text = Problem::read(Some("text/html"), " <h1>Bad Gateway</h1>\n".as_bytes());
+        assert_eq!(text.to_string(), "<h1>Bad Gateway</h1>");
+        assert_eq!(Problem::read(None, &[b'x'; 10_000]).to_string().len(), 500);
+        assert_eq!(Problem::read(None, b"").to_string(), "the answer says nothing more");
+        let broken = Problem::read(Some("application/problem+json"), b"{\"detail\":1}");
+        assert_eq!(broken.to_string(), "{\"detail\":1}");
+    }
+}

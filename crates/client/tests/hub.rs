@@ -1,0 +1,39 @@
+//! The client with a real hub.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use headwater_client::{Item, MemoryStore, State, Subscription};
+use headwater_testkit::LocalHub;
+
+async fn data(subscription: &mut Subscription) -> String {
+    match subscription.next().await {
+        Some(Ok(Item::Event(event))) => event.data,
+        other => panic!("no event but {other:?}"),
+    }
+}
+
+/// CLI-01, RUN-06: a subscription starts, restarts and starts again from its store without losing an event.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_subscription_goes_on_where_it_was() {
+    let hub = LocalHub::start();
+    let (base, publisher) = (format!("http://{}", hub.address()), hub.client());
+    let store = MemoryStore::new();
+    let open = || Subscription::hub(&base, ["a/*"]).since("earliest").store(store.clone()).open().unwrap();
+    let mut subscription = open();
+    for n in 0..3 {
+        publisher.publish("a/b", &n.to_string());
+    }
+    assert_eq!(data(&mut subscription).await, "0");
+    assert_eq!(subscription.state(), State::Open);
+    subscription.handle().restart();
+    assert_eq!(data(&mut subscription).await, "1");
+    // The event 1 is not handled yet.
+    subscription.close().await;
+    let mut subscription = open();
+    assert_eq!(data(&mut subscription).await, "1");
+    assert_eq!(data(&mut subscription).await, "2");
+    subscription.acknowledge();
+    subscription.close().await;
+    publisher.publish("a/b", "3");
+    assert_eq!(data(&mut open()).await, "3");
+}
