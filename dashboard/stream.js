@@ -1,6 +1,6 @@
 // The page's streams: the project's own client, with the credential of whoever is signed in.
 
-import { subscribe } from "/assets/client/index.js";
+import { subscribe } from "/client/index.js";
 import { credential } from "./credential.js";
 
 /**

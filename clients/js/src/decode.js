@@ -15,8 +15,11 @@ const MAX_EVENT = 1024 * 1024;
 const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 const encoder = new TextEncoder();
 
-/** The fields by their first letter. */
-const FIELDS = { 100: "data", 101: "event", 105: "id", 114: "retry", 116: "topic" };
+/**
+ * The fields by their first letter.
+ * @type {Record<number, string>}
+ */
+const NAMES = { 100: "data", 101: "event", 105: "id", 114: "retry", 116: "topic" };
 
 /**
  * An event of a stream.
@@ -70,9 +73,6 @@ export class Decoder {
   #type = "";
   #size = 0;
 
-  /** @type {(event: StreamEvent | Gap, hasId: boolean) => void} */
-  #each = () => {};
-
   /** @param {DecoderOptions} [options] */
   constructor({ maxEvent = MAX_EVENT, lastEventId = "" } = {}) {
     this.#maxEvent = maxEvent;
@@ -89,7 +89,7 @@ export class Decoder {
   push(chunk, each) {
     /** @type {(StreamEvent | Gap)[]} */
     const events = [];
-    this.#each = each ?? ((event) => events.push(event));
+    const take = each ?? ((event) => events.push(event));
     const bytes = typeof chunk === "string" ? encoder.encode(chunk) : chunk;
     const length = bytes.length;
     let from = 0;
@@ -107,10 +107,10 @@ export class Decoder {
         this.#keep(bytes.subarray(from, first));
         const line = utf8.decode(this.#pending.subarray(0, this.#length));
         this.#length = 0;
-        this.#lines(line + "\n");
+        this.#read(line + "\n", take);
         from = first + (bytes[first] === CR && bytes[first + 1] === LF ? 2 : 1);
       }
-      if (end > from) this.#lines(utf8.decode(bytes.subarray(from, end)));
+      if (end > from) this.#read(utf8.decode(bytes.subarray(from, end)), take);
     }
     if (end < length) this.#keep(bytes.subarray(end));
     return events;
@@ -134,13 +134,19 @@ export class Decoder {
     this.#length = length;
   }
 
-  /** @param {string} text whole lines with their ends */
-  #lines(text) {
-    let at = 0;
-    if (!this.#begun) {
-      this.#begun = true;
-      if (text.charCodeAt(0) === 0xfeff) at = 1;
-    }
+  /**
+   * @param {string} text whole lines with their ends
+   * @param {(event: StreamEvent | Gap, hasId: boolean) => void} take
+   */
+  #read(text, take) {
+    const most = this.#maxEvent;
+    let data = this.#data;
+    let id = this.#id;
+    let topic = this.#topic;
+    let type = this.#type;
+    let size = this.#size;
+    let at = !this.#begun && text.charCodeAt(0) === 0xfeff ? 1 : 0;
+    this.#begun = true;
     let lf = text.indexOf("\n", at);
     let cr = text.indexOf("\r", at);
     while (at < text.length) {
@@ -151,64 +157,57 @@ export class Decoder {
         next = cr + 1 === lf ? cr + 2 : cr + 1;
         cr = text.indexOf("\r", next);
       }
-      this.#line(text, at, end);
-      at = next;
-      if (lf >= 0 && lf < next) lf = text.indexOf("\n", next);
-    }
-  }
-
-  /**
-   * @param {string} text
-   * @param {number} at where the line begins
-   * @param {number} end where its line end is
-   */
-  #line(text, at, end) {
-    if (at === end) return this.#dispatch();
-    const first = text.charCodeAt(at);
-    if (first === COLON) return;
-    const name = FIELDS[/** @type {keyof typeof FIELDS} */ (first)];
-    let from = at;
-    if (name && text.startsWith(name, at)) {
-      from += name.length;
-      if (text.charCodeAt(from) === COLON) {
-        from++;
-        if (text.charCodeAt(from) === SPACE) from++;
-      } else if (from !== end) {
-        from = at;
+      if (end === at) {
+        // The blank line that ends the block.
+        const requested = this.lastEventId;
+        const last = (this.lastEventId = id ?? requested);
+        const hasId = id !== undefined;
+        if (size > most) {
+          take({ kind: "gap", reason: "oversized", requested, resumedAt: last, id: last }, hasId);
+        } else if (data !== undefined) {
+          take({ kind: "event", type: type || "message", data, id: last, topic }, hasId);
+        }
+        data = id = topic = undefined;
+        type = "";
+        size = 0;
+      } else if (text.charCodeAt(at) !== COLON) {
+        const first = text.charCodeAt(at);
+        const name = NAMES[first] ?? "";
+        let from = at + name.length;
+        if (!matches(text, at, name)) from = at;
+        else if (text.charCodeAt(from) === COLON) from += text.charCodeAt(from + 1) === SPACE ? 2 : 1;
+        else if (from !== end) from = at;
+        size += end - from;
+        // What is too large already is not gathered any further.
+        if (from !== at && size <= most) {
+          const value = text.slice(from, end);
+          if (first === 100) data = data === undefined ? value : data + "\n" + value;
+          else if (first === 101) type = value;
+          else if (first === 116) topic = value;
+          else if (first === 114) {
+            if (/^\d+$/.test(value)) this.retry = +value;
+          } else if (!value.includes("\0")) id = value;
+        }
       }
+      at = next;
+      if (lf < next && lf >= 0) lf = text.indexOf("\n", next);
     }
-    this.#size += end - from;
-    if (from === at || end - from > this.#maxEvent) return;
-    const value = text.slice(from, end);
-    if (first === 100) {
-      // Data that is too large already is not gathered any further.
-      if (this.#size <= this.#maxEvent) this.#data = this.#data === undefined ? value : this.#data + "\n" + value;
-    } else if (first === 101) {
-      this.#type = value;
-    } else if (first === 105) {
-      if (!value.includes("\0")) this.#id = value;
-    } else if (first === 114) {
-      if (/^\d+$/.test(value)) this.retry = +value;
-    } else {
-      this.#topic = value;
-    }
+    this.#data = data;
+    this.#id = id;
+    this.#topic = topic;
+    this.#type = type;
+    this.#size = size;
   }
+}
 
-  /** Ends the block. */
-  #dispatch() {
-    const hasId = this.#id !== undefined;
-    const requested = this.lastEventId;
-    if (this.#id !== undefined) this.lastEventId = this.#id;
-    const id = this.lastEventId;
-    if (this.#size > this.#maxEvent) {
-      this.#each({ kind: "gap", reason: "oversized", requested, resumedAt: id, id }, hasId);
-    } else if (this.#data !== undefined) {
-      this.#each({ kind: "event", type: this.#type || "message", data: this.#data, id, topic: this.#topic }, hasId);
-    }
-    this.#data = this.#id = this.#topic = undefined;
-    this.#type = "";
-    this.#size = 0;
-  }
+/**
+ * @param {string} text
+ * @param {number} at
+ * @param {string} name
+ */
+function matches(text, at, name) {
+  for (let i = 0; i < name.length; i++) if (text.charCodeAt(at + i) !== name.charCodeAt(i)) return false;
+  return name !== "";
 }
 
 /**

@@ -21,6 +21,10 @@ pub(crate) fn complete(headers: &mut HeaderMap, visitor: Option<&Visitor>, tls: 
     }
     headers.append(header::VARY, HeaderValue::from_static("Origin"));
     let resource_policy = HeaderName::from_static("cross-origin-resource-policy");
+    if headers.contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN) {
+        // It is everybody's, and has said so itself.
+        return secure(headers, tls);
+    }
     match visitor.and_then(|visitor| visitor.page.clone()) {
         // T2: no credentials beside a wildcard.
         Some(Page::Any) => {
@@ -38,6 +42,10 @@ pub(crate) fn complete(headers: &mut HeaderMap, visitor: Option<&Visitor>, tls: 
             headers.insert(resource_policy, HeaderValue::from_static("same-origin"));
         }
     }
+    secure(headers, tls);
+}
+
+fn secure(headers: &mut HeaderMap, tls: bool) {
     if tls {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
     }

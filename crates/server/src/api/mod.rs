@@ -7,6 +7,7 @@ pub(crate) mod router;
 pub(crate) mod subscribe;
 
 mod admin;
+mod client;
 mod health;
 mod json;
 mod openapi;

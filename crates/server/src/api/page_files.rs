@@ -15,30 +15,11 @@ macro_rules! file {
     };
 }
 
-macro_rules! client {
-    ($path:literal) => {
-        (concat!("client/", $path), JS, include_str!(concat!("../../../../clients/js/src/", $path)))
-    };
-}
-
 /// What it loads.
-pub(super) const FILES: [File; 47] = [
+pub(super) const FILES: [File; 34] = [
     file!("api.js", JS),
     file!("app.js", JS),
     file!("chart.js", JS),
-    client!("backoff.js"),
-    client!("decode.js"),
-    client!("engine.js"),
-    client!("error.js"),
-    client!("fallback.js"),
-    client!("index.js"),
-    client!("items.js"),
-    client!("known.js"),
-    client!("poll.js"),
-    client!("request.js"),
-    client!("store.js"),
-    client!("stream.js"),
-    client!("subscribe.js"),
     file!("control.js", JS),
     file!("credential.js", JS),
     file!("describe.js", JS),
@@ -90,8 +71,7 @@ mod tests {
         let for_checks = |name: &String| name.ends_with(".json") || name.ends_with(".d.ts") || name == "index.html";
         let there: BTreeSet<String> =
             names("").into_iter().chain(names("vendor/uplot/")).filter(|name| !for_checks(name)).collect();
-        let embedded: BTreeSet<String> =
-            FILES.iter().map(|(path, ..)| (*path).to_owned()).filter(|path| !path.starts_with("client/")).collect();
+        let embedded: BTreeSet<String> = FILES.iter().map(|(path, ..)| (*path).to_owned()).collect();
         assert_eq!(there, embedded);
         for (path, ..) in FILES.iter().filter(|(path, ..)| !path.contains('/')) {
             let used = |text: &str| text.contains(&format!("/{path}\""));

@@ -9,7 +9,7 @@ use http::Extensions;
 use tokio::sync::watch;
 
 use super::problem::Problem;
-use super::{admin, health, openapi, page, sessions, tickets, topics};
+use super::{admin, client, health, openapi, page, sessions, tickets, topics};
 use crate::access::Caller;
 use crate::edge::connection::Phase;
 use crate::flow::publish::Context;
@@ -40,6 +40,8 @@ pub(crate) fn routes(api: Api) -> Router {
     Router::new()
         .route("/", get(page::index))
         .route("/assets/{*name}", get(page::asset))
+        .route("/client.js", get(client::entry))
+        .route("/client/{name}", get(client::module))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))

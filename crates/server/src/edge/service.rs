@@ -145,10 +145,11 @@ async fn route(site: &Site, parts: http::request::Parts, body: Incoming) -> Resp
     response
 }
 
-/// Health for those who watch over the hub, its description, and the files of its page, in which there is nothing of
-/// anybody's.
+/// Health for those who watch over the hub, its description, and the files of its page and of the client, in which there
+/// is nothing of anybody's.
 fn is_public(path: &str) -> bool {
-    matches!(path, "/" | "/healthz" | "/readyz" | "/openapi.json") || path.starts_with("/assets/")
+    matches!(path, "/" | "/healthz" | "/readyz" | "/openapi.json" | "/client.js")
+        || ["/assets/", "/client/"].iter().any(|folder| path.starts_with(folder))
 }
 
 /// Answers what is no request.
