@@ -15,11 +15,12 @@ macro_rules! file {
 }
 
 /// Name below `/client/`, and content: every module of the package but those for servers.
-const FILES: [(&str, &str); 16] = [
+const FILES: [(&str, &str); 17] = [
     file!("backoff.js"),
     file!("decode.js"),
     file!("engine.js"),
     file!("error.js"),
+    file!("eventsource.js"),
     file!("fallback.js"),
     file!("follow.js"),
     file!("index.js"),
