@@ -1,4 +1,4 @@
-//! The client for browsers, as it is published: any page may load it from the hub.
+//! The client for browsers, as it is published: every page that the hub serves may load it.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
