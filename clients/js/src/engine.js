@@ -48,6 +48,8 @@ import { readStream } from "./stream.js";
  *   many streams in a row that died before they were stable (5); and when it tries a stream again (5 min)
  * @property {typeof fetch} [fetch] instead of the global one
  * @property {AbortSignal} [signal] closes the subscription
+ * @property {boolean | string} [share] one stream for all tabs of the origin with the same address and credentials; a name stands
+ *   for the credentials
  */
 
 /**
@@ -61,7 +63,7 @@ import { readStream } from "./stream.js";
 /**
  * Takes what the engine receives.
  * @typedef {object} Sink
- * @property {(item: Item) => void} item
+ * @property {(item: Item, hasId: boolean) => void} item the item, and whether it has an id of its own
  * @property {(id: string) => void} cursor the cursor has moved without an item
  * @property {(state: State) => void} [state]
  * @property {() => Promise<void> | undefined} [room] resolves when more may come; nothing is read before
@@ -74,6 +76,10 @@ export class Engine {
   lastEventId = "";
   /** @type {number | undefined} the reconnection time of the stream, in milliseconds */
   retry;
+
+  /** When bytes came last, and how long none may come; in milliseconds. */
+  heard = 0;
+  silence = Infinity;
 
   #failures = 0;
   #closed = false;
@@ -88,6 +94,8 @@ export class Engine {
   /** @type {(() => void) | undefined} ends the waiting */
   #wake;
   #aborted = () => this.close();
+  /** @type {(() => void) | undefined} */
+  #unwatch;
 
   /**
    * @param {string | URL} url
@@ -115,7 +123,15 @@ export class Engine {
     const { signal } = this.options;
     if (signal?.aborted) return this.close();
     signal?.addEventListener("abort", this.#aborted);
+    this.#live();
     this.#run();
+  }
+
+  /** Lets the life of the page suspend and wake it. */
+  async #live() {
+    if (!globalThis.document) return;
+    const part = await import("./lifecycle.js").catch(() => undefined);
+    if (!this.#closed) this.#unwatch = part?.watch(this);
   }
 
   /** Drops the connection, or the waiting, and connects at once. */
@@ -145,6 +161,7 @@ export class Engine {
   close(reason = "aborted", error) {
     if (this.#closed) return;
     this.#closed = true;
+    this.#unwatch?.();
     this.options.signal?.removeEventListener("abort", this.#aborted);
     this.restart();
     this.become({ name: "closed", reason: error?.reason ?? reason, error });
@@ -168,10 +185,11 @@ export class Engine {
 
   /**
    * Takes an event from a connection.
-   * @param {StreamEvent | Gap} event
+   * @param {Item} event
    * @param {boolean} hasId whether its block had an id of its own
+   * @param {boolean} [relayed] another tab has read it
    */
-  take(event, hasId) {
+  take(event, hasId, relayed) {
     const item = event.kind === "event" ? toItem(event) : event;
     const { kind, id } = item;
     // A gap or the like is news on every connection.
@@ -179,8 +197,13 @@ export class Engine {
     if (repeatable && this.options.dedupe !== false && this.#known.has(id)) return this.move(id);
     this.lastEventId = id;
     if (kind === "closing") this.#closing = item;
-    if (kind === "expiring") this.#renew(item.session);
-    this.sink.item(item);
+    if (kind === "expiring" && !relayed) this.#renew(item.session);
+    this.sink.item(item, hasId);
+  }
+
+  /** What was received until now is not to be repeated from here on. */
+  again() {
+    this.#known.next();
   }
 
   /**
@@ -213,9 +236,14 @@ export class Engine {
     this.become({ name: "connecting" });
     this.lastEventId = lastEventId ?? (await this.saver.load());
     if (lastEventId === undefined && this.lastEventId) this.#known.has(this.lastEventId);
+    const tabs = this.options.share && (await import("./tabs.js").then(({ join }) => join(this)).catch(() => undefined));
     while (!this.#closed) {
       if (this.#suspended) {
         this.become({ name: "waiting", reason: "offline", failures: this.#failures });
+        await this.#pause();
+        continue;
+      }
+      if (tabs && !tabs.lead()) {
         await this.#pause();
         continue;
       }
@@ -233,7 +261,7 @@ export class Engine {
    * @returns {Promise<Outcome>}
    */
   async #attempt(controller) {
-    this.#known.next();
+    this.again();
     const polled = await this.fallback.poll(controller);
     if (polled) return polled;
     const alive = this.fallback.watch(controller);

@@ -35,7 +35,7 @@ class EventSource extends EventTarget {
   /**
    * @param {string | URL} url
    * @param {Init} [init] `withCredentials` sends cookies to other origins; `persistent` survives refusals that may pass, as
-   *   `subscribe` does; `store` is worth setting beside it
+   *   `subscribe` does; `store` and `share` are worth setting beside it
    * @throws {DOMException} `SyntaxError` when the address is none
    */
   constructor(url, init = {}) {
@@ -46,7 +46,7 @@ class EventSource extends EventTarget {
     this.#withCredentials = !!withCredentials;
     this.#persistent = persistent;
     this.#onState = onState;
-    const browserLike = { transport: /** @type {const} */ ("stream"), dedupe: false, maxEvent: Infinity };
+    const browserLike = { transport: /** @type {const} */ ("stream"), dedupe: !!options.share, maxEvent: Infinity };
     this.#engine = new Engine(
       parsed(`${url}`),
       {

@@ -18,7 +18,7 @@ import { SubscriptionError } from "./error.js";
 const WAIT = 25;
 
 /** Most events in one answer: so many have room in every sink. */
-const LIMIT = 500;
+export const LIMIT = 500;
 
 const TYPE = "application/json";
 
@@ -69,7 +69,7 @@ export async function poll(engine, controller, first, time) {
  * @param {Answer} answer
  * @param {AbortSignal} signal
  */
-function deliver(engine, { events, cursor, gap }, signal) {
+export function deliver(engine, { events, cursor, gap }, signal) {
   if (gap && !signal.aborted) {
     const { reason, requested, resumed_at: resumedAt } = gap;
     // The answer's events may come before the place where it resumes, so the cursor stays.

@@ -19,6 +19,8 @@ export async function readStream(engine, response, controller, alive) {
   const { options, sink } = engine;
   const { signal } = controller;
   const heartbeat = options.heartbeat ?? Number(response.headers.get("headwater-heartbeat")) * 1000;
+  engine.heard = Date.now();
+  engine.silence = 2.5 * heartbeat || Infinity;
   const decoder = new Decoder({ maxEvent: options.maxEvent, lastEventId: engine.lastEventId });
   const aborted = new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
   try {
@@ -27,6 +29,7 @@ export async function readStream(engine, response, controller, alive) {
       const { done, value } = await watched(reader.read(), heartbeat, controller);
       if (done) return { failed: "ended" };
       alive();
+      engine.heard = Date.now();
       for (let at = 0; at < value.length; at += SLICE) {
         const room = sink.room?.();
         if (room) await Promise.race([room, aborted]);
