@@ -15,7 +15,7 @@ macro_rules! file {
 }
 
 /// Name below `/client/`, and content: every module of the package but those for servers.
-const FILES: [(&str, &str); 17] = [
+const FILES: [(&str, &str); 19] = [
     file!("backoff.js"),
     file!("decode.js"),
     file!("engine.js"),
@@ -26,12 +26,14 @@ const FILES: [(&str, &str); 17] = [
     file!("index.js"),
     file!("items.js"),
     file!("known.js"),
+    file!("lifecycle.js"),
     file!("poll.js"),
     file!("react.js"),
     file!("request.js"),
     file!("store.js"),
     file!("stream.js"),
     file!("subscribe.js"),
+    file!("tabs.js"),
     file!("vue.js"),
 ];
 
