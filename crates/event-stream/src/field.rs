@@ -5,7 +5,7 @@
 //! they never strip, because a silently changed id is a wrong cursor.
 
 use alloc::boxed::Box;
-use alloc::string::String;
+use alloc::string::{String, ToString as _};
 use core::fmt;
 use core::str::FromStr;
 
@@ -183,6 +183,13 @@ impl<'a> Field<'a> {
     /// What stands after the colon and its space.
     pub const fn value(self) -> &'a str {
         self.value
+    }
+}
+
+impl From<u64> for EventId {
+    /// The number in decimal, as servers that count their events name them.
+    fn from(number: u64) -> Self {
+        Self(number.to_string().into_boxed_str())
     }
 }
 
