@@ -32,7 +32,8 @@ impl Served {
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let client = Client::new(listener.local_addr().unwrap());
         let begun = shutdown.begun();
-        let serving = runtime.spawn(async move { axum::serve(listener, app).with_graceful_shutdown(begun).await.unwrap() });
+        let serving =
+            runtime.spawn(async move { axum::serve(listener, app).with_graceful_shutdown(begun).await.unwrap() });
         Self { client, _runtime: runtime, shutdown, serving }
     }
 

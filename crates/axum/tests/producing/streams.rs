@@ -34,8 +34,7 @@ fn the_head_and_the_first_bytes_come_before_any_event() {
 
 #[test]
 fn reconnect_delays_are_spread_around_the_one_wanted() {
-    let served =
-        Served::stream(|_| EventStream::new(stream::empty::<String>()).retry(Duration::from_secs(100)));
+    let served = Served::stream(|_| EventStream::new(stream::empty::<String>()).retry(Duration::from_secs(100)));
     let delays: Vec<u128> = (0..30)
         .map(|_| {
             let mut events = served.open();
@@ -89,9 +88,7 @@ fn silence_is_broken_by_heartbeats_also_before_the_first_event() {
 
 #[test]
 fn an_error_ends_the_stream_with_an_event_and_stays_in_the_server() {
-    let served = Served::stream(|_| {
-        EventStream::new(stream::iter([Ok("last"), Err("the password is secret")]))
-    });
+    let served = Served::stream(|_| EventStream::new(stream::iter([Ok("last"), Err("the password is secret")])));
     let mut events = served.open();
     assert_eq!(events.next().data, "last");
     let end = events.next();
