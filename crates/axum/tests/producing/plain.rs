@@ -9,7 +9,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
-// FWK-06
+// The service half of what frameworks need: nothing but hyper.
 #[test]
 fn hyper_serves_an_event_stream() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
