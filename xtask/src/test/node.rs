@@ -43,7 +43,7 @@ fn test_suite(workspace: &Workspace, suite: &str, request: &Request) -> Part {
 }
 
 /// `npm ci`, unless it ran after the lock file last changed.
-fn install_packages(folder: &Path) -> Result<(), Failure> {
+pub(crate) fn install_packages(folder: &Path) -> Result<(), Failure> {
     let changed = |name: &str| fs::metadata(folder.join(name)).and_then(|file| file.modified()).ok();
     let lock = changed("package-lock.json").ok_or_else(|| {
         Failure::new("install npm packages", format!("there is no {}", folder.join("package-lock.json").display()))
