@@ -4,17 +4,17 @@
 // `EventSource`, or the tabs of an origin.
 
 import { delay } from "./backoff.js";
-import { SubscriptionError } from "./error.js";
-import { Fallback } from "./fallback.js";
 import { toItem } from "./items.js";
 import { Known } from "./known.js";
 import { request } from "./request.js";
-import { keyOf, Saver } from "./store.js";
 import { readStream } from "./stream.js";
 
 /** @import { Gap, StreamEvent } from "./decode.js" */
+/** @import { SubscriptionError } from "./error.js" */
+/** @import { Fallback } from "./fallback.js" */
 /** @import { Closing, Item } from "./items.js" */
 /** @import { Failure, FailureReason, Outcome } from "./request.js" */
+/** @import { Saver } from "./saver.js" */
 /** @import { Store } from "./store.js" */
 
 /**
@@ -69,6 +69,9 @@ import { readStream } from "./stream.js";
  * @property {() => Promise<void> | undefined} [room] resolves when more may come; nothing is read before
  */
 
+/** The path of a hub's streams. */
+const HUB = /\/v1\/events$/;
+
 export class Engine {
   /** @type {State | undefined} */
   state;
@@ -76,11 +79,23 @@ export class Engine {
   lastEventId = "";
   /** @type {number | undefined} the reconnection time of the stream, in milliseconds */
   retry;
+  /** Attempts poll instead of reading a stream. */
+  polling = false;
+  /** Whether that may change; a request with a body is not made twice. */
+  auto = false;
+  /** Streams in a row that died young. */
+  deaths = 0;
 
   /** When bytes came last, and how long none may come; in milliseconds. */
   heard = 0;
   silence = Infinity;
 
+  /** The server is a hub, which may speak long poll. */
+  #hub;
+  /** @type {Fallback | undefined} */
+  #fallback;
+  /** @type {Saver | undefined} */
+  #saver;
   #failures = 0;
   #closed = false;
   #suspended = false;
@@ -109,13 +124,14 @@ export class Engine {
     this.options = options;
     this.sink = sink;
     this.token = options.token;
-    this.fallback = new Fallback(this);
-    const { body, method = body == null ? "GET" : "POST", headers, credentials } = options;
+    const { body, method = body == null ? "GET" : "POST", headers, credentials, transport = "auto" } = options;
+    this.polling = transport === "poll";
+    this.auto = transport === "auto" && method === "GET";
+    this.#hub = HUB.test(this.url.pathname);
     /** @type {RequestInit} */
     this.init = { method, body, headers, credentials, cache: "no-store" };
     // What is wrong with them is said here and not after every attempt.
     new Request(this.url, this.init);
-    this.saver = new Saver(options.store, options.storeKey ?? keyOf(this.url));
   }
 
   /** Begins. */
@@ -172,7 +188,7 @@ export class Engine {
    * @param {string} id
    */
   handled(id) {
-    this.saver.save(id);
+    this.#saver?.save(id);
   }
 
   /**
@@ -197,7 +213,8 @@ export class Engine {
     if (repeatable && this.options.dedupe !== false && this.#known.has(id)) return this.move(id);
     this.lastEventId = id;
     if (kind === "closing") this.#closing = item;
-    if (kind === "expiring" && !relayed) this.#renew(item.session);
+    const renewable = kind === "expiring" && !relayed && this.options.refresh && HUB.test(this.url.pathname);
+    if (renewable) this.#renew(item.session);
     this.sink.item(item, hasId);
   }
 
@@ -232,9 +249,13 @@ export class Engine {
   }
 
   async #run() {
-    const { lastEventId } = this.options;
+    const { lastEventId, store, storeKey } = this.options;
     this.become({ name: "connecting" });
-    this.lastEventId = lastEventId ?? (await this.saver.load());
+    if (store) {
+      const { saver } = await import("./saver.js");
+      this.#saver = saver(store, storeKey, this.url);
+    }
+    this.lastEventId = lastEventId ?? (await this.#saver?.load()) ?? "";
     if (lastEventId === undefined && this.lastEventId) this.#known.has(this.lastEventId);
     const tabs = this.options.share && (await import("./tabs.js").then(({ join }) => join(this)).catch(() => undefined));
     while (!this.#closed) {
@@ -262,21 +283,41 @@ export class Engine {
    */
   async #attempt(controller) {
     this.again();
-    const polled = await this.fallback.poll(controller);
-    if (polled) return polled;
-    const alive = this.fallback.watch(controller);
+    const fallback = this.polling && (await this.#load());
+    if (fallback) return fallback.poll(controller);
+    const { late = 5000, deaths = 5 } = this.options.fallback ?? {};
+    const probe = new AbortController();
+    const watch = async () => (await this.#load())?.probe(controller, probe);
+    const timer = this.auto && this.#hub ? setTimeout(watch, late) : undefined;
+    const alive = () => {
+      clearTimeout(timer);
+      probe.abort();
+    };
     try {
       const answer = await request(this, "text/event-stream", controller);
       if (!("response" in answer)) return answer;
       this.become({ name: "open", transport: "stream" });
       const opened = performance.now();
-      this.fallback.opened(answer.response);
+      this.#hub ||= answer.response.headers.has("headwater-heartbeat");
       const end = await readStream(this, answer.response, controller, alive);
-      const stable = this.lived(performance.now() - opened);
-      this.fallback.ended(stable || this.#closing !== undefined || controller.signal.reason === "restart");
+      const well = this.lived(performance.now() - opened) || this.#closing || controller.signal.reason === "restart";
+      this.deaths = well ? 0 : this.deaths + 1;
+      if (this.auto && this.#hub && this.deaths >= deaths) this.polling = true;
       return end;
     } finally {
       alive();
+    }
+  }
+
+  /**
+   * Loads what long poll needs. Where that fails it stays with streams.
+   * @returns {Promise<Fallback | undefined>}
+   */
+  async #load() {
+    try {
+      return (this.#fallback ??= new (await import("./fallback.js")).Fallback(this));
+    } catch {
+      this.polling = false;
     }
   }
 
@@ -307,9 +348,8 @@ export class Engine {
     const { retry = {} } = this.options;
     const failures = ++this.#failures;
     if (failures >= (retry.failures ?? Infinity)) {
-      const last = `${reason}${status ? ` (${status})` : ""}`;
-      const message = `${failures} attempts in a row failed, the last: ${last}`;
-      return this.close("finished", new SubscriptionError("exhausted", message, status));
+      const { exhausted } = await import("./refusal.js");
+      return this.close("finished", exhausted(failures, reason, status));
     }
     const delayMs = delay(failures, retry, [this.retry ?? 0, failure.floor ?? 0, closing?.reconnectMs ?? 0]);
     this.become({ name: "waiting", reason, failures, delayMs, status, closing: closing?.reason, error });
@@ -363,15 +403,11 @@ export class Engine {
    * @param {string} session
    */
   async #renew(session) {
-    const { url, options } = this;
-    if (!options.refresh || !url.pathname.endsWith("/v1/events")) return;
-    if (!(await this.#refresh({ status: 0, reason: "expiring" })) || this.#closed) return;
-    const address = new URL(`sessions/${encodeURIComponent(session)}/credential`, url);
-    const headers = new Headers(options.headers);
-    if (this.token) headers.set("authorization", `Bearer ${this.token}`);
-    this.fetch(address, { method: "POST", body: null, headers }).then(
-      (response) => response.body?.cancel(),
-      () => {},
-    );
+    try {
+      if (!(await this.#refresh({ status: 0, reason: "expiring" })) || this.#closed) return;
+      await (await import("./renewal.js")).renew(this, session);
+    } catch {
+      // As if there were no renewal.
+    }
   }
 }

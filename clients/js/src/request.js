@@ -1,9 +1,9 @@
 // One request for the stream, and what its answer means.
 
 import { retryAfter } from "./backoff.js";
-import { SubscriptionError } from "./error.js";
 
 /** @import { Engine } from "./engine.js" */
+/** @import { SubscriptionError } from "./error.js" */
 
 /**
  * Why an attempt has failed.
@@ -27,9 +27,6 @@ import { SubscriptionError } from "./error.js";
 
 /** Statuses below 500 that are worth another attempt. */
 const TRANSIENT = [408, 425, 429];
-
-/** How much of a refusal is read, in characters. */
-const MOST = 65_536;
 
 /**
  * Asks for the stream and waits for the head of the answer.
@@ -60,19 +57,13 @@ export async function request(engine, accept, controller, poll) {
     if (status === 200) {
       const type = response.headers.get("content-type") ?? "";
       if (type.split(";")[0].trim().toLowerCase() === accept) return { response };
-      discard(response);
-      return stop("wrong_type", `the answer is of the type "${type}" and not ${accept}: check the address`, 200);
-    }
-    if (status === 204) return { stop: undefined };
-    if (TRANSIENT.includes(status) || status >= 500) {
-      discard(response);
+    } else if (status === 204) {
+      return { stop: undefined };
+    } else if (TRANSIENT.includes(status) || status >= 500) {
+      response.body?.cancel();
       return { failed: "refused", status, floor: retryAfter(response) };
     }
-    const says = await problem(response);
-    if (status === 401 || status === 403) {
-      return { refresh: new SubscriptionError("unauthorized", `the credential was refused with ${status}${says}`, status) };
-    }
-    return stop("rejected", `the server refused with ${status}${says}`, status);
+    return (await import("./refusal.js")).refusal(response);
   };
   return within(limit, controller, exchange);
 }
@@ -93,45 +84,6 @@ export async function within(limit, controller, work) {
     return { failed: controller.signal.aborted ? controller.signal.reason : "unreachable", error };
   } finally {
     clearTimeout(timer);
-  }
-}
-
-/**
- * Frees the connection of an answer that is not read.
- * @param {Response} response
- */
-export function discard(response) {
-  response.body?.cancel().catch(() => {});
-}
-
-/**
- * @param {"wrong_type" | "rejected"} reason
- * @param {string} message
- * @param {number} status
- */
-function stop(reason, message, status) {
-  return { stop: new SubscriptionError(reason, message, status) };
-}
-
-/**
- * What a problem document says, as the end of a sentence.
- * @param {Response} response
- */
-async function problem(response) {
-  const reader = response.body?.getReader();
-  const decoder = new TextDecoder();
-  let text = "";
-  while (reader && text.length < MOST) {
-    const { done, value } = await reader.read();
-    if (done) break;
-    text += decoder.decode(value, { stream: true });
-  }
-  reader?.cancel().catch(() => {});
-  try {
-    const { detail, title } = JSON.parse(text);
-    return `: ${detail ?? title}`;
-  } catch {
-    return "";
   }
 }
 

@@ -18,56 +18,6 @@ export function keyOf(url) {
   return key.href;
 }
 
-/** Saves cursors one after the other; of those that wait the newest counts. */
-export class Saver {
-  #store;
-  #key;
-  #saved = "";
-  #next = "";
-  #busy = false;
-
-  /**
-   * @param {Store | undefined} store
-   * @param {string} key
-   */
-  constructor(store, key) {
-    this.#store = store;
-    this.#key = key;
-  }
-
-  /** @returns {Promise<string>} the stored cursor, empty when there is none */
-  async load() {
-    try {
-      this.#saved = this.#next = (await this.#store?.load(this.#key)) ?? "";
-    } catch (error) {
-      this.#report(error);
-    }
-    return this.#saved;
-  }
-
-  /** @param {string} id */
-  async save(id) {
-    this.#next = id;
-    if (!this.#store || this.#busy) return;
-    this.#busy = true;
-    while (this.#saved !== this.#next) {
-      this.#saved = this.#next;
-      try {
-        await this.#store.save(this.#key, this.#saved);
-      } catch (error) {
-        this.#report(error);
-      }
-    }
-    this.#busy = false;
-  }
-
-  /** @param {unknown} error */
-  #report(error) {
-    // The stream is worth more than its bookmark.
-    console.warn(`headwater: the cursor of ${this.#key} could not be stored:`, error);
-  }
-}
-
 /**
  * Keeps cursors for as long as the program or page lives.
  * @returns {Store}

@@ -15,7 +15,7 @@ macro_rules! file {
 }
 
 /// Name below `/client/`, and content: every module of the package but those for servers.
-const FILES: [(&str, &str); 19] = [
+const FILES: [(&str, &str); 22] = [
     file!("backoff.js"),
     file!("decode.js"),
     file!("engine.js"),
@@ -29,7 +29,10 @@ const FILES: [(&str, &str); 19] = [
     file!("lifecycle.js"),
     file!("poll.js"),
     file!("react.js"),
+    file!("refusal.js"),
+    file!("renewal.js"),
     file!("request.js"),
+    file!("saver.js"),
     file!("store.js"),
     file!("stream.js"),
     file!("subscribe.js"),
