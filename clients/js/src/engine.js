@@ -296,6 +296,7 @@ export class Engine {
     try {
       const answer = await request(this, "text/event-stream", controller);
       if (!("response" in answer)) return answer;
+      this.#refreshed = false;
       this.become({ name: "open", transport: "stream" });
       const opened = performance.now();
       this.#hub ||= answer.response.headers.has("headwater-heartbeat");

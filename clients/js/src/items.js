@@ -47,7 +47,7 @@ export function toItem(event) {
         if (texts(reason, requested, resumed_at)) return { kind: "gap", reason, requested, resumedAt: resumed_at, id };
         break;
       case "closing":
-        if (texts(reason) && reconnect_ms >= 0) return { kind: "closing", reason, reconnectMs: reconnect_ms, id };
+        if (texts(reason) && typeof reconnect_ms === "number" && reconnect_ms >= 0) return { kind: "closing", reason, reconnectMs: reconnect_ms, id };
         break;
       case "expiring":
         if (texts(expires_at, session)) return { kind: "expiring", expiresAt: expires_at, session, id };

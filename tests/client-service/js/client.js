@@ -82,6 +82,8 @@ export class Client {
       for await (const item of this.#subscription) {
         await this.#tell({ kind: item.kind, [item.kind]: renamed(item, ITEMS[item.kind]) });
         await this.#paused?.promise;
+        // What was delivered last and not followed by another is not handled.
+        if (this.#stopped.signal.aborted) break;
       }
     } catch (error) {
       await this.#tell({ kind: "error", error: error.reason ?? "bug", comment: error.message });
