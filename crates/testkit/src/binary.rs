@@ -1,4 +1,4 @@
-//! Where the binary under test is.
+//! Where the binaries under test are.
 
 use std::env;
 use std::path::PathBuf;
@@ -13,13 +13,21 @@ pub fn headwater() -> PathBuf {
         assert!(named.is_file(), "HEADWATER_BIN names {}, which is no file", named.display());
         return named;
     }
+    built("headwater", "headwater")
+}
+
+/// A binary in the target folder of this test, which is built with `cargo build -p <package>`.
+///
+/// # Panics
+/// When there is none, with the command that builds it.
+pub fn built(name: &str, package: &str) -> PathBuf {
     // Test executables lie in `<target>/<profile>/deps`, binaries one above.
     let test = env::current_exe().unwrap();
     let folder = test.parent().and_then(|deps| deps.parent()).unwrap();
-    let binary = folder.join("headwater");
+    let binary = folder.join(name);
     assert!(
         binary.is_file(),
-        "there is no {}; build it with `cargo build -p headwater`, or run `cargo xtask test`, which does",
+        "there is no {}; build it with `cargo build -p {package}`, or run `cargo xtask test`, which does",
         binary.display()
     );
     binary

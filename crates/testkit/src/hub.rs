@@ -242,6 +242,6 @@ fn collect(mut lines: impl BufRead, log: Arc<Mutex<Vec<String>>>) -> impl FnOnce
 }
 
 /// The address in `… listens on http://127.0.0.1:41234`.
-fn address_in(line: &str) -> Option<SocketAddr> {
+pub(crate) fn address_in(line: &str) -> Option<SocketAddr> {
     line.trim().rsplit_once("://")?.1.parse().ok()
 }

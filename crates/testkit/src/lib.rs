@@ -7,6 +7,8 @@
 //! * [`peer`] is for tests in which the hub dies: its connections return errors, over any kind of socket. [`Figures`]
 //!   and [`Process`] look at the hub from outside, [`SmallDisk`] is a disk to be filled, and [`load`] is a load that can
 //!   tell afterwards whether all was right.
+//! * [`TestService`] runs one of our clients in its own process and language; a [`Subscriber`] is one of them at work, and
+//!   [`StreamServer`] is what it is sent to: a server that answers each [`Attempt`] byte by byte as the test says.
 //! * [`Application`] answers what the hub itself asks, over HTTPS and as scripted.
 //! * [`Sse`] and [`Lines`] read streams, over HTTP/1 or [`Http2`]; [`Event`] is what they see. [`Frames`] is HTTP/2 for
 //!   those who want to break it.
@@ -23,6 +25,7 @@ mod binary;
 mod black_hole;
 mod body;
 mod buffering;
+mod callbacks;
 mod certificate;
 mod client;
 mod connection;
@@ -31,6 +34,7 @@ mod figures;
 mod frames;
 mod http2;
 mod hub;
+mod incoming;
 mod issuer;
 mod lines;
 pub mod load;
@@ -40,14 +44,17 @@ mod process;
 mod proxy;
 mod published_key;
 mod request;
+mod service;
 mod slow;
 mod small_disk;
 mod sse;
+mod stream_server;
+mod subscriber;
 mod wait;
 
 pub use answer::{Answer, Head};
 pub use application::{Application, Asked, Scripted};
-pub use binary::headwater;
+pub use binary::{built, headwater};
 pub use black_hole::BlackHole;
 pub use body::Source;
 pub use buffering::batching_hop;
@@ -59,6 +66,7 @@ pub use figures::Figures;
 pub use frames::{Frame, Frames};
 pub use http2::Http2;
 pub use hub::{Hub, HubBuilder};
+pub use incoming::Incoming;
 pub use issuer::Issuer;
 pub use lines::Lines;
 pub use local::LocalHub;
@@ -67,7 +75,10 @@ pub use proxy::{Proxy, ProxyKind};
 pub use published_key::PublishedKey;
 pub use request::{Request, encode};
 pub use rustix::process::Signal;
+pub use service::TestService;
 pub use slow::SlowReader;
 pub use small_disk::SmallDisk;
 pub use sse::Sse;
+pub use stream_server::{Attempt, StreamServer};
+pub use subscriber::Subscriber;
 pub use wait::{Deadline, PATIENCE, until};

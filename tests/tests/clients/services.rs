@@ -1,0 +1,61 @@
+//! The clients under test, and what the scenarios share.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use headwater_testkit::{Subscriber, TestService};
+use serde_json::{Value, json};
+
+/// The JavaScript client's service, in Node, one for all tests of this process: it ends when its standard input does.
+pub(crate) fn js() -> &'static TestService {
+    static SERVICE: OnceLock<TestService> = OnceLock::new();
+    SERVICE.get_or_init(|| {
+        TestService::start("node", &[concat!(env!("CARGO_MANIFEST_DIR"), "/client-service/js/service.js")])
+    })
+}
+
+/// Options of a client that loses no time: it waits for nothing but what the server asks for.
+pub(crate) fn quick() -> Value {
+    json!({ "initialDelayMs": 0 })
+}
+
+/// These options on top of those of [`quick`].
+pub(crate) fn quick_with(more: Value) -> Value {
+    with(quick(), more)
+}
+
+/// Options on top of others.
+pub(crate) fn with(mut options: Value, more: Value) -> Value {
+    options.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    options
+}
+
+/// A name that no other test has for a store.
+pub(crate) fn store() -> String {
+    static USED: AtomicUsize = AtomicUsize::new(0);
+    format!("store {}", USED.fetch_add(1, Ordering::Relaxed))
+}
+
+/// The delay of a waiting state, in milliseconds.
+#[track_caller]
+pub(crate) fn delay_ms(waiting: &Value) -> f64 {
+    waiting["delay_ms"].as_f64().unwrap_or_else(|| panic!("no delay: {waiting}"))
+}
+
+/// Waits for the end of a client: the reason of its closed state and, where it is an error, its message.
+#[track_caller]
+pub(crate) fn closed(client: &mut Subscriber) -> (String, Option<String>) {
+    let state = client.until_state("closed");
+    let reason = state["reason"].as_str().unwrap().to_owned();
+    if reason == "finished" {
+        return (reason, None);
+    }
+    let error = client.item();
+    assert_eq!((&error["kind"], &error["error"]), (&json!("error"), &json!(reason)), "{error}");
+    (reason, Some(error["comment"].as_str().unwrap().to_owned()))
+}
+
+/// A block with this id, and the id as its data.
+pub(crate) fn event(id: impl std::fmt::Display) -> String {
+    format!("id: {id}\ndata: {id}\n\n")
+}
