@@ -255,7 +255,9 @@ export class Engine {
       const { saver } = await import("./saver.js");
       this.#saver = saver(store, storeKey, this.url);
     }
-    this.lastEventId = lastEventId ?? (await this.#saver?.load()) ?? "";
+    // Whoever closes it right away, also behind an `await`, makes no request.
+    await null;
+    this.lastEventId = await (lastEventId ?? this.#saver?.load() ?? "");
     if (lastEventId === undefined && this.lastEventId) this.#known.has(this.lastEventId);
     const tabs = this.options.share && (await import("./tabs.js").then(({ join }) => join(this)).catch(() => undefined));
     while (!this.#closed) {
