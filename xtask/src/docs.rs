@@ -22,9 +22,10 @@ pub(crate) fn deny(workspace: &Workspace) -> Result<(), Failure> {
     let program = CARGO_DENY.program(workspace)?;
     for manifest in ["Cargo.toml", "clients/python/Cargo.toml"] {
         let mut deny = Command::new(&program);
-        deny.args(["--manifest-path", manifest, "--workspace", "--locked", "check", "--config"]);
         // A relative path would be one from the manifest.
-        deny.arg(workspace.root.join("deny.toml")).args(["--hide-inclusion-graph", "bans", "licenses", "sources"]);
+        deny.arg("--config").arg(workspace.root.join("deny.toml"));
+        deny.args(["--manifest-path", manifest, "--workspace", "--locked", "check", "--hide-inclusion-graph"]);
+        deny.args(["bans", "licenses", "sources"]);
         process::run(deny.current_dir(&workspace.root))?;
     }
     Ok(())
