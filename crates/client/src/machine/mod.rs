@@ -127,13 +127,12 @@ impl Core {
         }
     }
 
-    /// Starts after this id. A `stored` one was handled, and is dropped when it comes again.
+    /// Starts after this id. A `stored` one was handled, and is dropped when it comes again. Another is the caller's, and
+    /// says nothing of what was handled: the store keeps what it has until there is something new.
     pub fn resume(&mut self, id: &str, stored: bool) {
         self.reader.resume(id, stored);
         self.delivered = id.into();
-        if stored {
-            self.saved = id.into();
-        }
+        self.saved = id.into();
     }
 
     /// What is to be done.

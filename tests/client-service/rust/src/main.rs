@@ -104,8 +104,10 @@ type Refusal = (StatusCode, String);
 /// Reads until there is nothing more. While it is paused it asks for nothing.
 async fn run(mut subscription: Subscription, messages: Messages, mut pause: watch::Receiver<bool>) {
     loop {
-        // Whoever forgets the client has closed it.
-        let _ = pause.wait_for(|paused| !paused).await;
+        if pause.wait_for(|paused| !paused).await.is_err() {
+            // The client was stopped before it asked for more.
+            return subscription.close().await;
+        }
         match subscription.next().await {
             Some(Ok(item)) => messages.deliver(messages::item(&item)).await,
             Some(Err(error)) => messages.send(messages::error(&error)),
