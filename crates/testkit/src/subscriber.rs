@@ -1,10 +1,11 @@
 //! One client inside a test service.
 
-use std::sync::mpsc::Receiver;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::answer::Answer;
+use crate::callbacks::Receipts;
 use crate::client::Client;
 use crate::peer;
 use crate::request::Request;
@@ -18,7 +19,7 @@ use crate::wait::{Deadline, PATIENCE};
 pub struct Subscriber {
     service: Client,
     location: String,
-    messages: Receiver<Result<Value, String>>,
+    messages: Receipts,
     items: Queue,
     states: Queue,
     stopped: bool,
@@ -32,7 +33,7 @@ struct Queue {
 }
 
 impl Subscriber {
-    pub(crate) fn new(service: Client, location: String, messages: Receiver<Result<Value, String>>) -> Self {
+    pub(crate) fn new(service: Client, location: String, messages: Receipts) -> Self {
         let (items, states) = (Queue::default(), Queue::default());
         Self { service, location, messages, items, states, stopped: false }
     }
@@ -132,6 +133,11 @@ impl Subscriber {
         assert!(left.is_empty(), "there was more: {left:?}");
     }
 
+    /// From now on the application does not come to an end with what it gets: messages come, and are not answered.
+    pub fn hold(&self) {
+        self.messages.hold(true);
+    }
+
     /// Sends a command.
     ///
     /// # Panics
@@ -160,9 +166,9 @@ impl Subscriber {
     #[track_caller]
     fn receive(&mut self, what: &str, deadline: Deadline) {
         let left = deadline.left().unwrap_or_default();
-        match self.messages.recv_timeout(left) {
-            Ok(message) => self.sort(message),
-            Err(_) => panic!(
+        match self.messages.next(left) {
+            Some(message) => self.sort(message),
+            None => panic!(
                 "waited {PATIENCE:?} in vain for {what}; items so far: {:?}, states: {:?}",
                 self.items.all, self.states.all
             ),
@@ -171,7 +177,7 @@ impl Subscriber {
 
     #[track_caller]
     fn sort_all(&mut self) {
-        while let Ok(message) = self.messages.try_recv() {
+        while let Some(message) = self.messages.next(Duration::ZERO) {
             self.sort(message);
         }
     }

@@ -83,7 +83,7 @@ fn after_a_start_from_a_stored_cursor_its_event_is_dropped(service: &TestService
     attempt.open();
     attempt.write(event(1) + &event(2));
     first.expect_data(&["1", "2"]);
-    first.command("pause");
+    first.hold();
     attempt.write("data: x\n\n");
     first.expect_data(&["x"]);
     first.stop();

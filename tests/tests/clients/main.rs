@@ -8,6 +8,7 @@
 /// Makes a test of each scenario for each client.
 macro_rules! scenarios {
     ($($scenario:ident),+ $(,)?) => {
+        scenarios!(@in rust: $($scenario)+);
         scenarios!(@in js: $($scenario)+);
     };
     (@in $language:ident: $($scenario:ident)+) => {

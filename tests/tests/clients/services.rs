@@ -3,10 +3,17 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use headwater_testkit::{Subscriber, TestService};
+use headwater_testkit::{Subscriber, TestService, built};
 use serde_json::{Value, json};
 
-/// The JavaScript client's service, in Node, one for all tests of this process: it ends when its standard input does.
+/// The Rust client's service, one for all tests of this process: it ends when its standard input does.
+pub(crate) fn rust() -> &'static TestService {
+    static SERVICE: OnceLock<TestService> = OnceLock::new();
+    let name = "headwater-client-service";
+    SERVICE.get_or_init(|| TestService::start(built(name, name), &[]))
+}
+
+/// The service of the client for browsers and Node, in Node.
 pub(crate) fn js() -> &'static TestService {
     static SERVICE: OnceLock<TestService> = OnceLock::new();
     SERVICE.get_or_init(|| {
