@@ -33,7 +33,9 @@ fn the_page_names_every_scenario_and_no_other() {
 fn every_section_with_rules_has_its_rows() {
     let page = page();
     let (rules, table) = page.split_once("## One set of scenarios").expect("the section");
-    let sections = rules.lines().filter_map(|line| line.strip_prefix("## ")).filter(|title| *title != "Words");
+    // What is said of one language, under "In …", is held by its own tests.
+    let is_rule = |title: &&str| *title != "Words" && !title.starts_with("In ");
+    let sections = rules.lines().filter_map(|line| line.strip_prefix("## ")).filter(is_rule);
     let without: Vec<_> = sections.filter(|title| !table.contains(&format!("\n| {title}: "))).collect();
     assert!(without.is_empty(), "no scenarios for {without:?}");
 }
