@@ -139,8 +139,10 @@ impl LogReader {
         if self.cursors.iter().any(dry) {
             return None;
         }
-        let next = self.cursors.iter_mut().filter(|cursor| !cursor.ready.is_empty());
-        next.min_by_key(|cursor| cursor.ready[0].seq)?.ready.pop_front()
+        // A segment that was sealed after the head was looked at has events above it. They wait for a later page: the other
+        // chains were not read that far.
+        let ready = |cursor: &&mut Cursor| cursor.ready.front().is_some_and(|event| event.seq <= head);
+        self.cursors.iter_mut().filter(ready).min_by_key(|cursor| cursor.ready[0].seq)?.ready.pop_front()
     }
 
     /// Whether an event is still there; those above `trimmed` are.
@@ -237,3 +239,56 @@ impl Reader for LogReader {
 
 /// Less than this is not worth a read.
 const MIN_SHARE_BYTES: usize = 16 << 10;
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::disk::sim::SimDisk;
+    use crate::{Class, Classes, Embedded, EmbeddedOptions, Engine, NewEvent, Pattern, Topic};
+
+    fn append(log: &Embedded, topic: &str) {
+        let event = NewEvent {
+            topic: Topic::new(topic).expect("a topic"),
+            event_type: None,
+            key: None,
+            idempotency_key: None,
+            data: "x".repeat(4 << 10).into(),
+            end: None,
+        };
+        let (told, outcome) = mpsc::channel();
+        log.append(vec![event], Box::new(move |result| drop(told.send(result))));
+        outcome.recv_timeout(Duration::from_secs(20)).expect("an answer").expect("a sound disk");
+    }
+
+    fn seqs(page: &Page) -> Vec<u64> {
+        page.events.iter().map(|event| event.seq).collect()
+    }
+
+    // G4: a page that began before the last events must not have those of one chain and leave out those of another.
+    #[test]
+    fn a_page_ends_at_its_head_though_a_segment_was_sealed_meanwhile() {
+        let class = |text| Class { topics: vec![Pattern::new(text).expect("a pattern")], ..Class::default() };
+        let options = EmbeddedOptions {
+            classes: Classes::new(vec![class("a"), class("b")], Class::default()),
+            segment_bytes: 4 << 10,
+            disk: Arc::new(SimDisk::new(1)),
+            ..EmbeddedOptions::new(Path::new("/log"))
+        };
+        let log = Embedded::open(options).expect("a good log");
+        ["a", "a"].iter().for_each(|topic| append(&log, topic));
+        let head = log.shared.index().head;
+        // Behind the page's back `b` gets segments, and all but the last are sealed.
+        ["a", "b", "b", "b"].iter().for_each(|topic| append(&log, topic));
+        let selection = Arc::new(Selection::new([Pattern::new("**").expect("a pattern")]));
+        let mut reader = LogReader::new(log.shared.clone(), selection, 0);
+        let mut page = Page::default();
+        reader.add(&mut page, head, 100, 1 << 20).expect("a sound disk");
+        assert_eq!((seqs(&page), reader.taken), (vec![1, 2], head));
+        let rest = reader.next_page(100, 1 << 20).expect("a sound disk");
+        assert_eq!((seqs(&rest), rest.upto), (vec![3, 4, 5, 6], 6));
+    }
+}
