@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::fields::single;
+
 /// The head of an answer.
 #[derive(Clone, Debug)]
 pub struct Head {
@@ -49,10 +51,7 @@ impl Head {
     /// When it stands several times.
     #[track_caller]
     pub fn header(&self, name: &str) -> Option<&str> {
-        let mut values = self.fields.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name));
-        let value = values.next();
-        assert!(values.next().is_none(), "{name} stands several times: {self:?}");
-        value.map(|(_, value)| value.as_str())
+        single(&self.fields, name)
     }
 }
 

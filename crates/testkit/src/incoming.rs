@@ -3,6 +3,8 @@
 use std::io::{self, BufRead, BufReader, Read as _};
 use std::net::TcpStream;
 
+use crate::fields::single;
+
 /// A request that came in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Incoming {
@@ -45,10 +47,7 @@ impl Incoming {
     /// When it stands several times.
     #[track_caller]
     pub fn header(&self, name: &str) -> Option<&str> {
-        let mut values = self.fields.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name));
-        let value = values.next();
-        assert!(values.next().is_none(), "{name} stands several times: {self:?}");
-        value.map(|(_, value)| value.as_str())
+        single(&self.fields, name)
     }
 
     fn read_body(&self, stream: &mut BufReader<TcpStream>) -> io::Result<Vec<u8>> {

@@ -30,6 +30,7 @@ mod certificate;
 mod client;
 mod connection;
 mod event;
+mod fields;
 mod figures;
 mod frames;
 mod http2;
