@@ -3,7 +3,7 @@
 //! [`Server::start`] opens the log, binds, and serves on one thread per core until it is drained. The
 //! folders follow the way of an event: `flow/publish` → `flow/append` → `flow/fanout` → `flow/deliver`; around
 //! them `edge` (sockets), `api` (routes), `access` (who may), `presence` (who reads), `hooks` (who else is told), `observe` (figures),
-//! `outgoing` (requests the hub itself sends) and `config`.
+//! `outgoing` (requests the hub itself sends) and `config`. [`embedded`] is a hub inside an application.
 //!
 //! * Nothing is fanned out before it is durable: shards learn of events from the log's durable tail only.
 //! * A session lives on one shard, is a cursor, and owns no queue; no publisher waits for a reader.
@@ -14,6 +14,7 @@ mod api;
 mod checkpoint;
 pub mod config;
 mod edge;
+pub mod embedded;
 mod flow;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]

@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use headwater_log::{Embedded, EmbeddedOptions, Engine, Memory, MemoryOptions, OpenError};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::LocalSet;
 
 use crate::access::{Access, Memory as Credentials, Revoked};
@@ -16,6 +16,7 @@ use crate::config::{Settings, Storage};
 use crate::edge::connection::{Phase, Site};
 use crate::edge::listener;
 use crate::edge::tls::Tls;
+use crate::embedded::{self, Order};
 use crate::flow::fanout::{Message, Shard};
 use crate::hub::{Hub, with_own_topics};
 use crate::observe::AccessLog;
@@ -33,6 +34,8 @@ pub struct Server {
     address: SocketAddr,
     tls: Option<Tls>,
     phase: Arc<watch::Sender<Phase>>,
+    /// The way to each shard for sessions of this process.
+    desks: Vec<mpsc::Sender<Order>>,
     threads: Mutex<Vec<JoinHandle<io::Result<()>>>>,
     drain: Mutex<Option<JoinHandle<()>>>,
 }
@@ -98,20 +101,17 @@ impl Server {
     /// # Errors
     /// [`StartError`] with a sentence for the operator.
     pub fn start(settings: Settings) -> Result<Self, StartError> {
-        let tls = settings.tls.as_ref().map(Tls::load).transpose().map_err(StartError::Tls)?;
+        Self::launch(settings, true)
+    }
+
+    /// The same, with or without a socket.
+    pub(crate) fn launch(settings: Settings, listens: bool) -> Result<Self, StartError> {
+        let tls = settings.tls.as_ref().filter(|_| listens);
+        let tls = tls.map(Tls::load).transpose().map_err(StartError::Tls)?;
         let access = Access::new(&settings).map_err(StartError::Access)?;
-        let wanted = settings.listen;
         let shards = settings.shards.max(1);
-        let listeners = listener::bind(wanted, shards).map_err(|error| StartError::Listen {
-            address: wanted,
-            hint: match error.kind() {
-                io::ErrorKind::AddrInUse => "; stop the other process or choose another address with --listen",
-                io::ErrorKind::PermissionDenied => "; choose a port above 1023 with --listen",
-                _ => "",
-            },
-            error,
-        })?;
-        let address = listeners[0].local_addr()?;
+        let mut listeners = if listens { bind(settings.listen, shards)? } else { Vec::new() };
+        let address = listeners.first().map_or(Ok(settings.listen), std::net::TcpListener::local_addr)?;
         let access_log = AccessLog::start(&settings.access_log).map_err(StartError::AccessLog)?;
         let engine = open_log(&settings)?;
         // After the log, which holds the lock of the folder.
@@ -124,19 +124,43 @@ impl Server {
         let hooks = hub.hooks.prepare(&hub, &hub.settings()).map_err(StartError::Hook)?;
         hub.hooks.run(hooks, &hub.outgoing.dispatch());
         let (phase, _) = watch::channel(Phase::Serving);
-        let server =
-            Self { hub, address, tls, phase: Arc::new(phase), threads: Mutex::default(), drain: Mutex::default() };
-        for (index, listener) in listeners.into_iter().enumerate() {
-            let thread = server.shard(index, listener)?;
+        let (desks, orders): (Vec<_>, Vec<_>) = (0..shards).map(|_| mpsc::channel(embedded::MOST_WAITING)).unzip();
+        let server = Self {
+            hub,
+            address,
+            tls,
+            phase: Arc::new(phase),
+            desks,
+            threads: Mutex::default(),
+            drain: Mutex::default(),
+        };
+        for (index, orders) in orders.into_iter().enumerate() {
+            let thread = server.shard(index, listeners.pop(), orders)?;
             server.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
         }
-        tracing::info!(%address, shards, head = %server.hub.wire.position(server.hub.tail.head()), "serving");
+        let address = listens.then_some(address).map(tracing::field::display);
+        tracing::info!(address, shards, head = %server.hub.wire.position(server.hub.tail.head()), "serving");
         Ok(server)
     }
 
     /// Where it listens.
     pub fn local_addr(&self) -> SocketAddr {
         self.address
+    }
+
+    /// What its threads share.
+    pub(crate) fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
+    /// How far it is on its way to a stop.
+    pub(crate) fn phase(&self) -> watch::Receiver<Phase> {
+        self.phase.subscribe()
+    }
+
+    /// The way to each shard for sessions of this process; never empty.
+    pub(crate) fn desks(&self) -> &[mpsc::Sender<Order>] {
+        &self.desks
     }
 
     /// In which access mode it runs, for people.
@@ -204,14 +228,14 @@ impl Server {
         }
     }
 
-    /// Blocks until the hub has stopped and its log is closed.
+    /// Blocks until the hub has stopped and its log is closed, whoever else waits for it.
     ///
     /// # Errors
     /// When a thread of the hub failed.
     pub fn wait(&self) -> io::Result<()> {
-        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
         let mut outcome = Ok(());
-        for thread in threads {
+        for thread in threads.drain(..) {
             let ended = thread.join().unwrap_or_else(|_| Err(io::Error::other("a thread of the hub panicked")));
             outcome = outcome.and(ended);
         }
@@ -222,10 +246,15 @@ impl Server {
         outcome
     }
 
-    fn shard(&self, index: usize, listener: std::net::TcpListener) -> io::Result<JoinHandle<io::Result<()>>> {
+    fn shard(
+        &self,
+        index: usize,
+        listener: Option<std::net::TcpListener>,
+        orders: mpsc::Receiver<Order>,
+    ) -> io::Result<JoinHandle<io::Result<()>>> {
         let (hub, tls, phase) = (self.hub.clone(), self.tls.clone(), self.phase.clone());
         std::thread::Builder::new().name(format!("shard-{index}")).spawn(move || {
-            let outcome = run_shard(index, hub, tls, phase.subscribe(), listener);
+            let outcome = run_shard(index, hub, tls, phase.subscribe(), listener, orders);
             // A shard that is gone takes its share of the connections with it: the hub stops as a whole.
             phase.send_replace(Phase::Stopping);
             if let Err(error) = &outcome {
@@ -242,6 +271,19 @@ impl Drop for Server {
         // Nobody is left to be told.
         let _ = self.wait();
     }
+}
+
+/// One listener per shard.
+fn bind(address: SocketAddr, shards: usize) -> Result<Vec<std::net::TcpListener>, StartError> {
+    listener::bind(address, shards).map_err(|error| StartError::Listen {
+        address,
+        hint: match error.kind() {
+            io::ErrorKind::AddrInUse => "; stop the other process or choose another address with --listen",
+            io::ErrorKind::PermissionDenied => "; choose a port above 1023 with --listen",
+            _ => "",
+        },
+        error,
+    })
 }
 
 fn log_hint(error: &OpenError) -> &'static str {
@@ -280,7 +322,8 @@ fn run_shard(
     hub: Arc<Hub>,
     tls: Option<Tls>,
     mut phase: watch::Receiver<Phase>,
-    listener: std::net::TcpListener,
+    listener: Option<std::net::TcpListener>,
+    orders: mpsc::Receiver<Order>,
 ) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(4).build()?;
     let local = LocalSet::new();
@@ -296,20 +339,25 @@ fn run_shard(
             tls,
             phase: phase.clone(),
         });
-        let listener = tokio::net::TcpListener::from_std(listener)?;
         if index == 0 {
             tokio::task::spawn_local(observe::publish_stats(hub.clone()));
             tokio::task::spawn_local(observe::publish_sessions(hub.clone()));
             tokio::task::spawn_local(observe::publish_log(hub.clone()));
             tokio::task::spawn_local(presence::keep(hub));
         }
-        let accept = tokio::task::spawn_local(listener::accept(listener, site.clone(), phase.clone()));
+        let listener = listener.map(tokio::net::TcpListener::from_std).transpose()?;
+        let accept =
+            listener.map(|listener| tokio::task::spawn_local(listener::accept(listener, site.clone(), phase.clone())));
+        let desk = tokio::task::spawn_local(embedded::serve(orders, site.clone(), phase.clone()));
         tokio::select! {
             outcome = shard.run() => return outcome,
             _ = phase.wait_for(|phase| *phase == Phase::Stopping) => {}
         }
         // The listener is closed first; then requests that are under way get their answers.
-        let _ = accept.await;
+        if let Some(accept) = accept {
+            let _ = accept.await;
+        }
+        let _ = desk.await;
         let deadline = tokio::time::Instant::now() + LAST_REQUESTS;
         while std::rc::Rc::strong_count(&site) > 1 && tokio::time::Instant::now() < deadline {
             tokio::time::sleep(Duration::from_millis(5)).await;

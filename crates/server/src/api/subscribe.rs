@@ -49,28 +49,40 @@ impl Subscribe {
     pub(crate) fn parse(parts: &Parts) -> Result<Self, Problem> {
         let query = Query::parse(parts.uri.query())?;
         let form = form(&parts.headers, &query)?;
-        let patterns = query
-            .all("topic")
-            .map(|text| Pattern::new(text).map_err(|error| Problem::topic("topic", text, error)))
-            .collect::<Result<Vec<_>, _>>()?;
-        match patterns.len() {
-            0 => {
-                return Err(Problem::malformed(
-                    "topic",
-                    "Name at least one topic or pattern: /v1/events?topic=orders/42.",
-                ));
-            }
-            1..=MOST_TOPICS => {}
-            many => {
-                let detail = format!(
-                    "The request names {many} topics, but one stream carries at most 100. Use patterns such as orders/*."
-                );
-                return Err(Problem::malformed("topic", detail));
-            }
+        let selection = select(query.all("topic"))?;
+        Ok(Self { selection, from: from(&parts.headers, &query)?, form, flow: flow(&query)? })
+    }
+
+    /// An event stream of these topics and patterns, from now on.
+    pub(crate) fn to<T: AsRef<str>>(topics: impl IntoIterator<Item = T>) -> Result<Self, Problem> {
+        let form = Form::Stream(Format::EventStream);
+        Ok(Self { selection: select(topics)?, from: From::Latest, form, flow: Flow::default() })
+    }
+
+    /// The same topics, and everything else as a request says.
+    pub(crate) fn as_asked(self, parts: &Parts) -> Result<Self, Problem> {
+        let query = Query::parse(parts.uri.query())?;
+        let form = form(&parts.headers, &query)?;
+        Ok(Self { from: from(&parts.headers, &query)?, form, flow: flow(&query)?, ..self })
+    }
+}
+
+/// What the topics and patterns together select.
+fn select<T: AsRef<str>>(topics: impl IntoIterator<Item = T>) -> Result<Arc<Selection>, Problem> {
+    let pattern = |text: T| {
+        let text = text.as_ref();
+        Pattern::new(text).map_err(|error| Problem::topic("topic", text, error))
+    };
+    let patterns = topics.into_iter().map(pattern).collect::<Result<Vec<_>, _>>()?;
+    match patterns.len() {
+        0 => Err(Problem::malformed("topic", "Name at least one topic or pattern: /v1/events?topic=orders/42.")),
+        1..=MOST_TOPICS => Ok(Arc::new(Selection::new(patterns))),
+        many => {
+            let detail = format!(
+                "The request names {many} topics, but one stream carries at most 100. Use patterns such as orders/*."
+            );
+            Err(Problem::malformed("topic", detail))
         }
-        let from = from(&parts.headers, &query)?;
-        let flow = flow(&query)?;
-        Ok(Self { selection: Arc::new(Selection::new(patterns)), from, form, flow })
     }
 }
 

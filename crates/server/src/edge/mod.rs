@@ -9,5 +9,6 @@ pub(crate) mod listener;
 mod patient;
 pub(crate) mod rules;
 mod service;
+pub(crate) mod stream;
 pub(crate) mod tls;
 mod trace;

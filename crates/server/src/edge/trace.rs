@@ -10,7 +10,7 @@ use headwater_log::{Selection, Topic};
 use http::request::Parts;
 use http::{Method, header};
 
-use super::service::Reply;
+use super::stream::Reply;
 use crate::api::problem::Kind;
 use crate::flow::publish::{LastId, topic_of_path};
 use crate::observe::{AccessLog, Record, What};

@@ -98,7 +98,7 @@ impl Pull {
     }
 
     /// The next piece as bytes of the session's format.
-    async fn next_bytes(&mut self) -> Option<Parcel> {
+    pub(crate) async fn next_bytes(&mut self) -> Option<Parcel> {
         poll_fn(|cx| self.poll_bytes(cx)).await
     }
 
@@ -222,6 +222,18 @@ pub(crate) struct Parcel {
     from: Option<(Rc<Shard>, Ticket)>,
 }
 
+impl Parcel {
+    /// The bytes, which still have to be told to have left.
+    pub(crate) fn bytes(&self) -> Bytes {
+        self.bytes.clone()
+    }
+
+    /// Tells that all of them have left.
+    pub(crate) fn leave(mut self) {
+        self.advance(self.remaining());
+    }
+}
+
 impl From<Bytes> for Parcel {
     /// Bytes of no session.
     fn from(bytes: Bytes) -> Self {
@@ -273,7 +285,7 @@ async fn write_out<S: AsyncRead + AsyncWrite + Unpin>(mut io: S, mut pull: Pull)
     loop {
         tokio::select! {
             parcel = pull.next_bytes() => {
-                let Some(mut parcel) = parcel else { break };
+                let Some(parcel) = parcel else { break };
                 let written = async {
                     io.write_all(&parcel.bytes).await?;
                     io.flush().await
@@ -282,7 +294,7 @@ async fn write_out<S: AsyncRead + AsyncWrite + Unpin>(mut io: S, mut pull: Pull)
                     return;
                 }
                 // Not before: what was written may only have been encrypted.
-                parcel.advance(parcel.remaining());
+                parcel.leave();
             }
             read = io.read(&mut stray) => match read {
                 Ok(n) if n > 0 && strayed + n <= 4096 => strayed += n,

@@ -100,6 +100,8 @@ pub(crate) struct Opening {
     pub(crate) flow: Flow,
     /// From where its client comes.
     pub(crate) address: IpAddr,
+    /// Its reader is code of this process: neither its age nor its time to take a piece ends it.
+    pub(crate) in_process: bool,
     /// What it counts as.
     pub(crate) held: Held,
     /// Who is charged for what it reads from the log; nobody where that is not limited.
@@ -125,6 +127,8 @@ pub(crate) struct Entry {
     pub(crate) sent_ms: u64,
     /// When it last stopped being live; `None` if it never was.
     pub(crate) left_live_ms: Option<u64>,
+    /// Its reader is code of this process, which may take its time.
+    pub(crate) in_process: bool,
     /// Since when its reader takes nothing although something waits.
     pub(crate) blocked_ms: Option<u64>,
     /// Silence after which it gets a heartbeat: the configured one, a little less for most.

@@ -183,8 +183,20 @@ impl State {
     pub(crate) fn open(&mut self, opening: Opening, driver: Driver) -> Ticket {
         let now = self.now_ms();
         let settings = self.hub.settings();
-        let Opening { selection, format, cursor, first_bytes, log, grant, ticket: by, flow, address, held, party } =
-            opening;
+        let Opening {
+            selection,
+            format,
+            cursor,
+            first_bytes,
+            log,
+            grant,
+            ticket: by,
+            flow,
+            address,
+            in_process,
+            held,
+            party,
+        } = opening;
         let over = settings.readers.over(&selection);
         let conflate = flow.conflation(over);
         let (group, member) = self.fanout.join(selection, format, conflate, self.sessions.next_ticket().slot);
@@ -193,7 +205,7 @@ impl State {
             session.place = Place::Log;
         }
         let heartbeat = settings.heartbeat.as_millis() as f64;
-        let max_age = settings.max_age.as_millis() as f64;
+        let max_age = if in_process { 0.0 } else { settings.max_age.as_millis() as f64 };
         let mut entry = Entry {
             session,
             driver,
@@ -205,6 +217,7 @@ impl State {
             opened_ms: now,
             sent_ms: now,
             left_live_ms: None,
+            in_process,
             blocked_ms: None,
             // Spread, so that sessions fed by the same event do not all beat in the same moment.
             heartbeat_ms: (heartbeat * (0.9 + 0.1 * self.random.f64())) as u32,

@@ -19,6 +19,11 @@ impl Entry {
         self.max_age_ms = at_ms.saturating_sub(self.opened_ms).max(1);
     }
 
+    /// When it has stalled, if its reader goes on to take nothing.
+    fn stalls_ms(&self, stall_ms: u64) -> Option<u64> {
+        self.blocked_ms.filter(|_| !self.in_process).map(|since| since + stall_ms)
+    }
+
     /// When something has to be done about the end of its credential. The wall clock may jump, so it is asked again at
     /// every deadline.
     pub(super) fn expiry_due_ms(&self, now: u64) -> u64 {
@@ -67,7 +72,7 @@ impl State {
         let lag_ms = limits.lag.as_millis() as u64;
         let head = self.head;
         let Some(entry) = self.sessions.find(ticket).filter(|entry| now >= entry.due_ms) else { return };
-        if entry.blocked_ms.is_some_and(|since| now >= since + stall_ms) {
+        if entry.stalls_ms(stall_ms).is_some_and(|stalled| now >= stalled) {
             return self.close(ticket.slot, CloseCause::Stalled);
         }
         // Nor is one waited for that may have nothing more, and takes what it was to have slowly.
@@ -114,7 +119,7 @@ impl State {
             passed if passed <= now => now + u64::from(entry.heartbeat_ms),
             coming => coming,
         };
-        let stalled = entry.blocked_ms.map_or(u64::MAX, |since| since + stall_ms);
+        let stalled = entry.stalls_ms(stall_ms).unwrap_or(u64::MAX);
         let aged = match entry.max_age_ms {
             age if age > 0 && entry.closing.is_none_or(has_to_go) => entry.opened_ms + age,
             _ => u64::MAX,
@@ -133,7 +138,7 @@ impl State {
         let stall_ms = self.hub.settings().limits.stall_timeout.as_millis() as u64;
         let Some(ticket) = self.sessions.ticket(slot) else { return };
         let Some(entry) = self.sessions.find(ticket) else { return };
-        let Some(stalled) = entry.blocked_ms.map(|since| since + stall_ms) else { return };
+        let Some(stalled) = entry.stalls_ms(stall_ms) else { return };
         if stalled < entry.due_ms {
             entry.due_ms = stalled;
             self.wheel.schedule(stalled, ticket);

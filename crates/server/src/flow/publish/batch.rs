@@ -14,7 +14,7 @@ use crate::api::problem::Problem;
 use crate::flow::append;
 
 /// Most events of one array.
-const MOST_EVENTS: usize = 10_000;
+pub(super) const MOST_EVENTS: usize = 10_000;
 
 /// Publishes an object, an array (all or none), or lines as they arrive.
 pub(crate) async fn publish_batch(context: Context<'_>, parts: Parts, body: Body) -> Result<Response, Problem> {

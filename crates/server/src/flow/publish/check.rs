@@ -29,7 +29,7 @@ pub(crate) fn publishable(topic: Topic) -> Result<Topic, Problem> {
 }
 
 /// A type given by a publisher; `message` and the empty one are the default.
-pub(super) fn event_type(text: &str) -> Result<Option<EventType>, Problem> {
+pub(crate) fn event_type(text: &str) -> Result<Option<EventType>, Problem> {
     if text.is_empty() || text == headwater_event_stream::DEFAULT_TYPE {
         return Ok(None);
     }
@@ -42,7 +42,7 @@ pub(super) fn event_type(text: &str) -> Result<Option<EventType>, Problem> {
 }
 
 /// A key given by a publisher.
-pub(super) fn label(field: &'static str, text: &str) -> Result<Option<Box<str>>, Problem> {
+pub(crate) fn label(field: &'static str, text: &str) -> Result<Option<Box<str>>, Problem> {
     if text.is_empty() {
         return Ok(None);
     }
@@ -51,7 +51,7 @@ pub(super) fn label(field: &'static str, text: &str) -> Result<Option<Box<str>>,
 }
 
 /// How a topic is to end.
-pub(super) fn end_reason(text: &str) -> Result<EndReason, Problem> {
+pub(crate) fn end_reason(text: &str) -> Result<EndReason, Problem> {
     match text {
         "done" => Ok(EndReason::Done),
         "error" => Ok(EndReason::Error),
@@ -61,7 +61,7 @@ pub(super) fn end_reason(text: &str) -> Result<EndReason, Problem> {
 }
 
 /// Refuses an event that is larger than its class allows.
-pub(super) fn size(hub: &Hub, event: &NewEvent) -> Result<(), Problem> {
+pub(crate) fn size(hub: &Hub, event: &NewEvent) -> Result<(), Problem> {
     let limit = hub.settings().classes.of(&event.topic).max_event;
     match event.data.len() > limit {
         true => Err(Problem::too_large("data", "The data of the event", limit)),
@@ -71,7 +71,7 @@ pub(super) fn size(hub: &Hub, event: &NewEvent) -> Result<(), Problem> {
 
 /// The record that finishes a topic. With an idempotency key on the request it has the key `<key>/end`: a request sent
 /// again is known as a repeat although the topic takes no more events.
-pub(super) fn end_record(topic: &Topic, reason: EndReason, key: Option<&str>) -> NewEvent {
+pub(crate) fn end_record(topic: &Topic, reason: EndReason, key: Option<&str>) -> NewEvent {
     NewEvent {
         topic: topic.clone(),
         event_type: None,

@@ -3,7 +3,7 @@
 
 mod batch;
 mod body;
-mod check;
+pub(crate) mod check;
 mod single;
 mod stream;
 
@@ -18,6 +18,7 @@ use tokio::sync::watch;
 use crate::access::Caller;
 use crate::api::problem::Problem;
 use crate::edge::connection::Phase;
+use crate::flow::append;
 use crate::hub::Hub;
 use crate::limit::{PartyKey, whole_seconds};
 use crate::observe::Counters;
@@ -76,6 +77,21 @@ impl Context<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Stores events that are made within the process, all or none.
+    ///
+    /// # Errors
+    /// 400 for none and for too many, 429 over a limit, and what the log refuses.
+    pub(crate) async fn publish(&self, events: Vec<NewEvent>) -> Result<Vec<Receipt>, Problem> {
+        if events.is_empty() || events.len() > batch::MOST_EVENTS {
+            let detail = format!("A batch holds 1 to {} events, not {}.", batch::MOST_EVENTS, events.len());
+            return Err(Problem::malformed("events", detail));
+        }
+        self.admit(&events)?;
+        let receipts = append::submit(self.hub, events).wait().await?;
+        self.stored(&receipts);
+        Ok(receipts)
     }
 
     /// Counts what was stored; the status of the answer.
