@@ -63,7 +63,7 @@ async fn say(State(hub): State<Hub>, message: String) -> Result<String, Refusal>
 
 /// The page listens here: to this topic, from where it says it is.
 async fn events(State(hub): State<Hub>, request: Parts) -> Result<Response, Refusal> {
-    Ok(hub.respond(Read::topics([TOPIC])?.as_asked(&request)?).await)
+    Ok(hub.respond(Read::topics([TOPIC])?.asked_by(&request)?).await)
 }
 
 /// A background task that listens, too, and answers whoever asks "how many?".

@@ -60,7 +60,7 @@ impl Subscribe {
     }
 
     /// The same topics, and everything else as a request says.
-    pub(crate) fn as_asked(self, parts: &Parts) -> Result<Self, Problem> {
+    pub(crate) fn asked_by(self, parts: &Parts) -> Result<Self, Problem> {
         let query = Query::parse(parts.uri.query())?;
         let form = form(&parts.headers, &query)?;
         Ok(Self { from: from(&parts.headers, &query)?, form, flow: flow(&query)?, ..self })

@@ -108,7 +108,8 @@ async fn subscribe(
     check_topics(&subscribe.selection, settings.limits.topics)?;
     subscriber.redeem(&subscribe.selection, &hub.credentials)?;
     let reader = Reader { guest, source, grant, ticket: subscriber.ticket, head_only, in_process: false };
-    site.open(subscribe, reader).await
+    let head = site.shard.state.borrow().head;
+    site.open(subscribe, reader, head).await
 }
 
 impl Site {

@@ -109,11 +109,12 @@ enum Away {
 }
 
 impl Site {
-    /// Opens a stream or a long poll, or sends its reader away.
+    /// Opens a stream or a long poll, or sends its reader away. `head` is where a reader begins who asks for what comes
+    /// from now on.
     ///
     /// # Errors
     /// 503 or 429 to whoever is sent away and would not understand a stream that ends at once.
-    pub(crate) async fn open(&self, subscribe: Subscribe, reader: Reader) -> Result<Reply, Problem> {
+    pub(crate) async fn open(&self, subscribe: Subscribe, reader: Reader, head: u64) -> Result<Reply, Problem> {
         let hub = &self.hub;
         let Reader { guest, source, grant, ticket, head_only, in_process } = reader;
         let settings = hub.settings();
@@ -134,7 +135,6 @@ impl Site {
                 Away::Limited { refused, .. } => self.limited(*refused),
             });
         }
-        let head = self.shard.state.borrow().head;
         let start = hub.start(&subscribe.selection, &subscribe.from, head);
         if start.over {
             return Ok(Reply::Whole(StatusCode::NO_CONTENT.into_response()));

@@ -82,7 +82,8 @@ pub(crate) async fn serve(mut orders: mpsc::Receiver<Order>, site: Rc<Site>, mut
 async fn begin(site: &Site, order: Order) -> Option<(Pull, mpsc::Sender<Bytes>)> {
     let Order { subscribe, reader, reply } = order;
     let opened = match check_topics(&subscribe.selection, site.hub.settings().limits.topics) {
-        Ok(()) => site.open(subscribe, reader).await,
+        // What was published before is not new, although this shard may not have got to it yet.
+        Ok(()) => site.open(subscribe, reader, site.hub.tail.head()).await,
         Err(problem) => Err(problem),
     };
     let whole = |response: Response| {

@@ -16,7 +16,7 @@
 //! }
 //!
 //! async fn events(State(hub): State<Hub>, request: Parts) -> Result<Response, Refusal> {
-//!     Ok(hub.respond(Read::topics(["chat"])?.as_asked(&request)?).await)
+//!     Ok(hub.respond(Read::topics(["chat"])?.asked_by(&request)?).await)
 //! }
 //!
 //! # #[tokio::main(flavor = "current_thread")]

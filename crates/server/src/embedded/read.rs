@@ -92,8 +92,8 @@ impl Read {
     ///
     /// # Errors
     /// [`Refusal`]: 400 for what cannot be read, 406 for a form the hub has not.
-    pub fn as_asked(self, parts: &Parts) -> Result<Self, Refusal> {
-        let subscribe = self.subscribe.as_asked(parts)?;
+    pub fn asked_by(self, parts: &Parts) -> Result<Self, Refusal> {
+        let subscribe = self.subscribe.asked_by(parts)?;
         Ok(Self { subscribe, head_only: parts.method == Method::HEAD, ..self })
     }
 
