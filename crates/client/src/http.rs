@@ -3,18 +3,24 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{HeaderName, HeaderValue};
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, StatusCode};
 use http_body_util::{BodyExt as _, Limited};
 use reqwest::redirect::{Attempt, Policy};
 use reqwest::{Client, Url};
 
 use crate::error::InvalidSetting;
+use crate::problem::Problem;
+use crate::refresh::Hook;
 
-/// Settings of requests.
-#[derive(Clone, Debug, Default)]
+/// Settings of requests, and of who makes them.
+#[derive(Clone, Default)]
 pub(crate) struct Requests {
     pub(crate) headers: HeaderMap,
+    /// The bearer token to start with.
+    pub(crate) token: Option<String>,
+    /// Where another token comes from.
+    pub(crate) refresh: Option<Hook>,
     /// PEM.
     roots: Vec<Vec<u8>>,
     client: Option<Client>,
@@ -39,6 +45,11 @@ impl Requests {
     /// Takes a client as it is.
     pub(crate) fn use_client(&mut self, client: Client) {
         self.client = Some(client);
+    }
+
+    /// The `Authorization` header to start with.
+    pub(crate) fn authorization(&self) -> Result<Option<HeaderValue>, InvalidSetting> {
+        self.token.as_deref().map(bearer).transpose()
     }
 
     /// The client for these requests, with `idle` connections kept for the next.
@@ -89,12 +100,23 @@ pub(crate) fn is_type(content_type: &str, essence: &str) -> bool {
     name.trim().eq_ignore_ascii_case(essence)
 }
 
-/// What of the body of a refusal is worth reading, and how long it may take.
-pub(crate) async fn read_some(body: reqwest::Body) -> Bytes {
-    const MOST: usize = 64 * 1024;
+/// What a refusal says.
+pub(crate) async fn read_problem(headers: &HeaderMap, body: reqwest::Body) -> Problem {
+    // The ids of a stream that was stored in part are the longest of it: 65,536.
+    const MOST: usize = 4 * 1024 * 1024;
     const PATIENCE: Duration = Duration::from_secs(5);
+    Problem::read(content_type(headers), &read_some(body, MOST, PATIENCE).await)
+}
+
+/// The media type, which may have parameters.
+pub(crate) fn content_type(headers: &HeaderMap) -> Option<&str> {
+    headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok())
+}
+
+/// What comes of a body in time, and no more than `most` bytes.
+pub(crate) async fn read_some(body: reqwest::Body, most: usize, patience: Duration) -> Bytes {
     let mut read = BytesMut::new();
-    let mut body = Limited::new(body, MOST);
+    let mut body = Limited::new(body, most);
     let reading = async {
         while let Some(Ok(frame)) = body.frame().await {
             if let Ok(data) = frame.into_data() {
@@ -103,7 +125,7 @@ pub(crate) async fn read_some(body: reqwest::Body) -> Bytes {
         }
     };
     // What came in time is better than nothing.
-    let _ = tokio::time::timeout(PATIENCE, reading).await;
+    let _ = tokio::time::timeout(patience, reading).await;
     read.freeze()
 }
 

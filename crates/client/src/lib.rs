@@ -74,6 +74,7 @@ mod http;
 mod item;
 pub mod machine;
 mod problem;
+mod publisher;
 mod refresh;
 mod state;
 mod store;
@@ -84,6 +85,9 @@ pub use error::{BoxError, Error, InvalidSetting};
 pub use item::{Closing, End, Event, Expiring, Gap, Item};
 pub use machine::Retry;
 pub use problem::Problem;
+pub use publisher::{
+    Final, NewEvent, PublishError, PublishStream, Publisher, PublisherBuilder, Receipt, Stored, StoredStream,
+};
 pub use refresh::Cause;
 pub use state::{CloseReason, Reason, State};
 pub use store::{FileStore, MemoryStore, Store, StoreFuture};

@@ -22,6 +22,9 @@ pub struct Problem {
     /// Why whoever asked is refused, as a word for machines.
     #[serde(default)]
     pub reason: Option<String>,
+    /// Ids of the events of a streaming publish that were stored before it was refused; of very many the newest.
+    #[serde(default)]
+    pub stored: Vec<String>,
 }
 
 /// Most characters that are kept of a text that is no problem document.

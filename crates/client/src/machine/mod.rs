@@ -89,7 +89,7 @@ enum Phase {
     /// A credential is asked for; an attempt that was refused for want of it is remembered.
     Refreshing {
         cause: Cause,
-        refused: Option<Answer>,
+        refused: Option<Box<Answer>>,
     },
     Reading {
         since: Instant,
@@ -242,7 +242,7 @@ impl Core {
             Meaning::Credential if self.settings.can_refresh && !was_fresh => {
                 let cause = Cause::Refused { status: answer.status, reason: answer.problem.reason.clone() };
                 self.deadline = None;
-                self.phase = Phase::Refreshing { cause, refused: Some(answer) };
+                self.phase = Phase::Refreshing { cause, refused: Some(answer.into()) };
             }
             Meaning::Credential => {
                 self.close_with(Error::Unauthorized { status: answer.status, problem: answer.problem, hook: None });
@@ -264,7 +264,7 @@ impl Core {
             // Nothing was refused yet: the old credential may do.
             (Err(_), None) => self.phase = Phase::Connecting,
             (Err(error), Some(answer)) => {
-                let Answer { status, problem, .. } = answer;
+                let Answer { status, problem, .. } = *answer;
                 self.close_with(Error::Unauthorized { status, problem, hook: Some(error) });
             }
         }

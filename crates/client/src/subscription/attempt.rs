@@ -3,14 +3,13 @@
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use http::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, HeaderValue};
 use http::{HeaderMap, Method};
 use reqwest::{Client, RequestBuilder, Url};
 
 use crate::error::chain;
-use crate::http::read_some;
+use crate::http::read_problem;
 use crate::machine::{Answer, is_passing};
-use crate::problem::Problem;
 use crate::refresh::BoxFuture;
 
 /// What every attempt sends.
@@ -43,8 +42,7 @@ impl Attempt {
                 return Ok(Opened { answer, body: Some(body) });
             }
             if answer.status >= 300 && !is_passing(answer.status) {
-                let content_type = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-                answer.problem = Problem::read(content_type, &read_some(body).await);
+                answer.problem = read_problem(&parts.headers, body).await;
             }
             Ok(Opened { answer, body: None })
         })

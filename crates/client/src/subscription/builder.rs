@@ -14,9 +14,9 @@ use super::handle::Shared;
 use super::saver::Saver;
 use super::{Io, Subscription};
 use crate::error::{BoxError, InvalidSetting};
-use crate::http::{Requests, address, bearer};
+use crate::http::{Requests, address};
 use crate::machine::{Core, Retry, Settings};
-use crate::refresh::{Cause, Hook, hook};
+use crate::refresh::{Cause, hook};
 use crate::state::{OnState, State};
 use crate::store::Store;
 use crate::warning::{OnWarning, Warning};
@@ -30,11 +30,9 @@ pub struct Builder {
     method: Method,
     body: Option<Bytes>,
     requests: Requests,
-    token: Option<String>,
     last_event_id: Option<String>,
     store: Option<Arc<dyn Store>>,
     store_key: Option<String>,
-    refresh: Option<Hook>,
     on_state: Option<OnState>,
     on_warning: OnWarning,
     settings: Settings,
@@ -48,11 +46,9 @@ impl Builder {
             method: Method::GET,
             body: None,
             requests: Requests::default(),
-            token: None,
             last_event_id: None,
             store: None,
             store_key: None,
-            refresh: None,
             on_state: None,
             on_warning: OnWarning(None),
             settings: Settings {
@@ -88,7 +84,7 @@ impl Builder {
 
     /// The bearer token to start with.
     pub fn token(mut self, token: impl Into<String>) -> Self {
-        self.token = Some(token.into());
+        self.requests.token = Some(token.into());
         self
     }
 
@@ -144,7 +140,7 @@ impl Builder {
         R: Future<Output = Result<String, E>> + Send + 'static,
         E: Into<BoxError>,
     {
-        self.refresh = Some(hook(ask));
+        self.requests.refresh = Some(hook(ask));
         self
     }
 
@@ -218,7 +214,7 @@ impl Builder {
         for (name, value) in &self.query {
             address.query_pairs_mut().append_pair(name, value);
         }
-        let mut core = Core::new(Settings { can_refresh: self.refresh.is_some(), ..self.settings });
+        let mut core = Core::new(Settings { can_refresh: self.requests.refresh.is_some(), ..self.settings });
         let on_warning = Arc::new(self.on_warning);
         let key = self.store_key.unwrap_or_else(|| key(&address));
         let io = match (&self.last_event_id, &self.store) {
@@ -239,12 +235,12 @@ impl Builder {
                 client: self.requests.client(0)?,
                 method: self.method,
                 address,
-                headers: self.requests.headers,
+                headers: self.requests.headers.clone(),
                 body: self.body,
             },
             io,
-            token: self.token.as_deref().map(bearer).transpose()?,
-            refresh: self.refresh,
+            token: self.requests.authorization()?,
+            refresh: self.requests.refresh,
             renewal: None,
             saver: self.store.map(|store| Saver::start(store, key, on_warning.clone())),
             timer: Box::pin(tokio::time::sleep(Duration::ZERO)),

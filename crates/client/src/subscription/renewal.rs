@@ -6,8 +6,7 @@ use http::HeaderValue;
 use http::header::AUTHORIZATION;
 
 use crate::error::{BoxError, chain};
-use crate::http::{bearer, read_some};
-use crate::problem::Problem;
+use crate::http::{bearer, read_problem};
 use crate::refresh::BoxFuture;
 
 /// What came of a renewal.
@@ -43,7 +42,6 @@ pub(super) fn renew(
 
 async fn refusal(answer: reqwest::Response) -> BoxError {
     let (parts, body) = http::Response::from(answer).into_parts();
-    let content_type = parts.headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let problem = Problem::read(content_type, &read_some(body).await);
+    let problem = read_problem(&parts.headers, body).await;
     format!("the hub answered with the status {}: {problem}", parts.status.as_u16()).into()
 }
