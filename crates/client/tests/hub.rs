@@ -35,3 +35,23 @@ async fn a_subscription_goes_on_where_it_was() {
     publisher.publish("a/b", "3");
     assert_eq!(data(&mut open()).await, "3");
 }
+
+/// A handle ends a subscription in the middle of what it has received: the rest comes again.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_handle_cuts_off_is_not_handled() {
+    let hub = LocalHub::start();
+    let (base, publisher) = (format!("http://{}", hub.address()), hub.client());
+    let store = MemoryStore::new();
+    let open = || Subscription::hub(&base, ["cut"]).since("earliest").store(store.clone()).open().unwrap();
+    for n in 0..100 {
+        publisher.publish("cut", n.to_string());
+    }
+    let mut subscription = open();
+    for n in 0..3 {
+        assert_eq!(data(&mut subscription).await, n.to_string());
+    }
+    subscription.handle().close();
+    assert!(subscription.next().await.is_none());
+    subscription.close().await;
+    assert_eq!(data(&mut open()).await, "3");
+}

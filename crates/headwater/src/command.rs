@@ -8,6 +8,7 @@ use headwater_server::config::{Key, Sources, Takes, keys};
 
 use crate::bench::{self, BenchCommand};
 use crate::explain::Explain;
+use crate::sub::{self, Sub};
 use crate::token::TokenCommand;
 
 /// A hub for Server-Sent Events with a durable log.
@@ -24,6 +25,9 @@ pub(crate) enum Command {
     /// Start a hub and serve until it is told to stop
     #[command(after_help = MORE_KEYS)]
     Serve(Options),
+    /// Read topics of a running hub, and go on where it was after every break
+    #[command(after_help = sub::EXAMPLES)]
+    Sub(Box<Sub>),
     /// Look at the configuration without starting a hub
     #[command(subcommand)]
     Config(ConfigCommand),

@@ -1,17 +1,17 @@
 //! `headwater explain`: what a hub would decide about somebody, and by which rule. With the local configuration, or by
 //! asking a running hub.
 
+use std::env;
 use std::fmt::Write as _;
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
 use std::path::PathBuf;
-use std::time::Duration;
-use std::{env, fs};
 
 use clap::Args;
 use headwater_server::{Explanation, Question, Step, config, explain_offline};
+use reqwest::header::CONTENT_TYPE;
+use reqwest::{Method, StatusCode};
 
 use crate::command::Options;
+use crate::remote::{Credential, Hub, block_on, printable, read_json, read_token};
 use crate::{Failure, print};
 
 /// About whom, and what they want.
@@ -47,17 +47,15 @@ pub(crate) struct Explain {
     /// File with an administrator's token for that hub
     #[arg(long, value_name = "FILE", requires = "url")]
     admin_token_file: Option<PathBuf>,
+    /// File of certificates (PEM) to trust beside those of the system, for that hub
+    #[arg(long, value_name = "FILE", requires = "url")]
+    ca: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     json: bool,
     #[command(flatten)]
     options: Options,
 }
-
-/// How long a hub may take to answer.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// Longest answer that is read.
-const MOST_ANSWER: u64 = 1 << 20;
 
 /// Explains. A refusal is an answer, and no failure of the command.
 pub(crate) fn run(command: &Explain) -> Result<(), Failure> {
@@ -75,7 +73,9 @@ pub(crate) fn run(command: &Explain) -> Result<(), Failure> {
     let explanation = match &command.url {
         Some(url) => {
             let admin = secret(command.admin_token_env.as_deref(), command.admin_token_file.as_ref())?;
-            ask(url, admin.as_deref(), &question)?
+            let credential = admin.map_or(Credential::None, Credential::Token);
+            let hub = Hub::new(url, credential, command.ca.as_deref())?;
+            block_on(ask(&hub, &question))?
         }
         None => {
             let resolved = config::resolve(&command.options.sources()).map_err(Failure::Config)?;
@@ -123,65 +123,27 @@ fn table(explanation: &Explanation) -> String {
     text
 }
 
-/// Without what could steer a terminal.
-fn printable(text: &str) -> String {
-    text.chars().map(|char| if char.is_control() { '\u{fffd}' } else { char }).collect()
-}
-
 /// What a variable or a file holds, without the line end.
 fn secret(variable: Option<&str>, file: Option<&PathBuf>) -> Result<Option<String>, Failure> {
-    let text = match (variable, file) {
-        (Some(name), _) => env::var(name).map_err(|_| failed(&format!("the variable {name} is not set")))?,
-        (None, Some(path)) => {
-            fs::read_to_string(path).map_err(|error| failed(&format!("{} cannot be read: {error}", path.display())))?
+    match (variable, file) {
+        (Some(name), _) => {
+            let text = env::var(name).map_err(|_| Failure::Arguments(format!("the variable {name} is not set")))?;
+            Ok(Some(text.trim().to_owned()))
         }
-        (None, None) => return Ok(None),
-    };
-    Ok(Some(text.trim().to_owned()))
-}
-
-/// Asks a running hub: one request, over plain HTTP.
-fn ask(url: &str, admin: Option<&str>, question: &Question) -> Result<Explanation, Failure> {
-    let authority = url.strip_prefix("http://").map(|rest| rest.trim_end_matches('/')).filter(|rest| !rest.is_empty());
-    let authority =
-        authority.filter(|rest| !rest.contains(['/', '@', '?', '#']) && !rest.chars().any(char::is_control));
-    let authority = authority.ok_or_else(|| {
-        failed("the address of a hub is http:// and a host and port; for one behind TLS, run this where it runs, or POST to /v1/admin/explain")
-    })?;
-    let address = if authority.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok()) {
-        authority.to_owned()
-    } else {
-        format!("{authority}:80")
-    };
-    let unreachable = |error: std::io::Error| Failure::Run(format!("failed to ask {url}: {error}"));
-    let body = serde_json::to_string(question).map_err(|error| failed(&error.to_string()))?;
-    let admin = match admin {
-        Some(token) if token.bytes().all(|byte| byte.is_ascii_graphic()) => {
-            format!("Authorization: Bearer {token}\r\n")
-        }
-        Some(_) => return Err(failed("the administrator's token has characters that no token has")),
-        None => String::new(),
-    };
-    let mut stream = TcpStream::connect(&address).map_err(unreachable)?;
-    stream.set_read_timeout(Some(PATIENCE)).map_err(unreachable)?;
-    let head = format!(
-        "POST /v1/admin/explain HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\nContent-Type: application/json\r\n\
-         {admin}Content-Length: {}\r\n\r\n",
-        body.len()
-    );
-    stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes())).map_err(unreachable)?;
-    let mut answer = String::new();
-    stream.take(MOST_ANSWER).read_to_string(&mut answer).map_err(unreachable)?;
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
-    let status = head.split(' ').nth(1).unwrap_or("");
-    let document = || serde_json::from_str::<serde_json::Value>(body).ok();
-    if status != "200" {
-        let detail = document().and_then(|document| document["detail"].as_str().map(printable)).unwrap_or_default();
-        return Err(Failure::Run(format!("failed to ask {url}: it answered {status} {detail}")));
+        (None, Some(path)) => read_token(path).map(Some),
+        (None, None) => Ok(None),
     }
-    serde_json::from_str(body).map_err(|_| Failure::Run(format!("failed to ask {url}: its answer cannot be read")))
 }
 
-fn failed(why: &str) -> Failure {
-    Failure::Arguments(format!("failed to explain: {why}"))
+/// Asks a running hub.
+async fn ask(hub: &Hub, question: &Question) -> Result<Explanation, Failure> {
+    let unreadable = |why: String| Failure::Run(format!("the answer of {} cannot be read: {why}", hub.address()));
+    let body = serde_json::to_string(question).map_err(|error| unreadable(error.to_string()))?;
+    let request = hub.request(&hub.client()?, Method::POST, hub.at(&["v1", "admin", "explain"]))?;
+    let answer = hub.ask(request.header(CONTENT_TYPE, "application/json").body(body)).await?;
+    if answer.status() != StatusCode::OK {
+        return Err(hub.refusal(answer, "--admin-token-file").await);
+    }
+    let document = read_json(answer).await.map_err(unreadable)?;
+    serde_json::from_value(document).map_err(|error| unreadable(error.to_string()))
 }

@@ -1,7 +1,7 @@
 //! The `headwater` command: a thin line from arguments to the server and its configuration.
 //!
 //! Exit codes: 0 when all went well, 1 when the hub could not start or failed while running, a log could not be worked on,
-//! or a benchmark found a hub at fault, 2 when the arguments or the configuration cannot be used. What went wrong is one
+//! a hub could not be reached or refused what was asked, or a benchmark found a hub at fault, 2 when the arguments or the configuration cannot be used. What went wrong is one
 //! sentence on standard error.
 
 mod bench;
@@ -10,8 +10,10 @@ mod explain;
 mod greeting;
 mod log;
 mod logging;
+mod remote;
 mod serve;
 mod signals;
+mod sub;
 mod token;
 
 use std::io::{self, Write as _};
@@ -78,6 +80,7 @@ fn run(command: Command) -> Result<(), Failure> {
             }
             Ok(())
         }
+        Command::Sub(command) => sub::run(&command),
         Command::Token(command) => token::run(command),
         Command::Explain(command) => explain::run(&command),
         Command::Bench(command) => bench::run(*command),

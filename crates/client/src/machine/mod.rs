@@ -76,6 +76,8 @@ pub struct Core {
     error: Option<Error>,
     /// The cursor of the item that was handed out last.
     delivered: String,
+    /// Items were dropped that nobody had asked for.
+    is_cut: bool,
     /// The last cursor that was given out to be saved.
     saved: String,
     state: State,
@@ -120,6 +122,7 @@ impl Core {
             is_fresh: false,
             error: None,
             delivered: String::new(),
+            is_cut: false,
             saved: String::new(),
             state: State::Connecting,
             changes: VecDeque::from([State::Connecting]),
@@ -186,7 +189,8 @@ impl Core {
     /// The cursor after what was handled, when all that was handed out is, and it is another than the last time.
     pub fn take_handled(&mut self) -> Option<&str> {
         // What came behind the last item and is no item, such as an id on its own, is handled with it.
-        let handled = if self.reader.has_ready() { &self.delivered } else { self.reader.cursor() };
+        let is_behind = self.is_cut || self.reader.has_ready();
+        let handled = if is_behind { &self.delivered } else { self.reader.cursor() };
         if handled == self.saved {
             return None;
         }
@@ -299,6 +303,7 @@ impl Core {
     /// Ends it on behalf of the caller. What was not asked for is dropped.
     pub fn abort(&mut self) {
         if !matches!(self.phase, Phase::Closed) {
+            self.is_cut = self.reader.has_ready();
             self.reader.clear();
             self.close(CloseReason::Aborted);
         }

@@ -19,9 +19,9 @@ use super::written::Written;
 /// The variable that names the file.
 pub(super) const CONFIG_VARIABLE: &str = "HEADWATER_CONFIG";
 
-/// Variables with our prefix that are no keys: the one above, and two of the tools that build, find and start the
-/// hub, which its process inherits.
-const NOT_KEYS: &[&str] = &[CONFIG_VARIABLE, "HEADWATER_BIN", "HEADWATER_TOOLS"];
+/// Variables with our prefix that are no keys: the one above, two of the tools that build, find and start the
+/// hub, which its process inherits, and two of the commands that talk to a hub.
+const NOT_KEYS: &[&str] = &[CONFIG_VARIABLE, "HEADWATER_BIN", "HEADWATER_TOOLS", "HEADWATER_URL", "HEADWATER_TOKEN"];
 
 /// The layers merged so far.
 pub(super) struct Layers<'t> {

@@ -130,6 +130,8 @@ fn variables_set_by_an_orchestrator_for_a_service_of_our_name_are_not_ours() {
         ("HEADWATER_WEB_PORT_80_TCP_ADDR", "10.0.0.1"),
         ("HEADWATER_HEARTBEAT", ""),
         ("HEADWATER_BIN", "/usr/bin/headwater"),
+        ("HEADWATER_URL", "https://hub.example"),
+        ("HEADWATER_TOKEN", "a token of a reader"),
         ("PATH", "/bin"),
     ];
     assert_eq!(read(None, &links, &[]).unwrap().settings, Settings::default());

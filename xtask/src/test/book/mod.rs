@@ -11,7 +11,8 @@
 //!
 //! In an expectation `…` stands for anything inside a line. The block is over when the last expectation is met
 //! (a stream would go on for ever) and has failed when it ends, or half a minute passes, before.
-//! Every page has one fresh hub of its own, whose address takes the place of `127.0.0.1:7070`.
+//! Every page has one fresh hub of its own, whose address takes the place of `127.0.0.1:7070`, also where a command does not
+//! name it.
 
 mod hub;
 mod page;
@@ -101,7 +102,8 @@ impl Runner<'_> {
         match &sample.kind {
             Kind::Shell { after_kill, expected } => {
                 let address = self.hub(*after_kill).map_err(|failure| failure.to_string())?;
-                let script = sample.text.replace(DOCUMENTED_ADDRESS, &address);
+                let sample = sample.text.replace(DOCUMENTED_ADDRESS, &address);
+                let script = format!("export HEADWATER_URL=http://{address}\n{sample}");
                 shell::run(&script, expected, &self.folder.join("work"), &self.workspace.hub())
             }
             Kind::Config => self.check_config(&sample.text),

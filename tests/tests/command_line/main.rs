@@ -1,0 +1,8 @@
+//! The commands that talk to a hub, `headwater sub` and `headwater pub`, run as their users run them.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod program;
+mod sub;
+mod sub_access;
+mod sub_place;
