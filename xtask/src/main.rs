@@ -29,7 +29,7 @@ usage: cargo xtask <command>
   deny                          check dependencies against deny.toml
   fuzz [--seconds N] [TARGET]   run every fuzz target, or one, for so long each (default 60)
   sanitize                      run the tests of delivery with the address sanitizer in the hub
-  setup                         install the tools the tests need, and nothing else
+  setup                         install the tools and build the Python package that the tests need
 ";
 
 fn main() -> ExitCode {

@@ -4,7 +4,7 @@ use headwater_event_stream as format;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyMemoryView, PyString};
 
-use crate::event::Event;
+use crate::event::{Event, Oversized};
 
 /// An incremental decoder. See `_decoder.pyi` for what users read.
 #[pyclass(module = "headwater")]
@@ -12,6 +12,8 @@ pub(crate) struct Decoder {
     decoder: format::Decoder,
     /// The string objects that the latest event had: the next one often has the same.
     texts: Texts,
+    /// Events that were dropped.
+    oversized: usize,
 }
 
 #[pymethods]
@@ -26,11 +28,11 @@ impl Decoder {
             .last_event_id(last_event_id)
             .capture("topic")
             .build();
-        Self { decoder, texts: Texts::default() }
+        Self { decoder, texts: Texts::default(), oversized: 0 }
     }
 
     fn push<'py>(&mut self, py: Python<'py>, data: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
-        let Self { decoder, texts } = self;
+        let Self { decoder, texts, oversized } = self;
         let events = PyList::empty(py);
         // The stable interface of Python 3.10 lends the bytes of `bytes` only; of others a copy is taken.
         let copy;
@@ -46,7 +48,10 @@ impl Decoder {
             match decoder.decode(&mut chunk) {
                 Ok(Some(event)) => events.append(Bound::new(py, texts.event(py, &event))?)?,
                 Ok(None) => return Ok(events),
-                Err(_) => events.append(py.None())?,
+                Err(_) => {
+                    *oversized += 1;
+                    events.append(Oversized { id: PyString::new(py, decoder.last_event_id()).unbind() })?;
+                }
             }
         }
     }
@@ -63,6 +68,11 @@ impl Decoder {
     #[getter]
     fn retry(&self) -> Option<u64> {
         self.decoder.retry().map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    #[getter]
+    const fn oversized(&self) -> usize {
+        self.oversized
     }
 
     #[getter]

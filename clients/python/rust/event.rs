@@ -80,6 +80,14 @@ impl Event {
     }
 }
 
+/// Stands in the place of an event that was dropped. See `_decoder.pyi` for what users read.
+#[pyclass(frozen, module = "headwater")]
+pub(crate) struct Oversized {
+    /// The last event id in force before it.
+    #[pyo3(get)]
+    pub(crate) id: Py<PyString>,
+}
+
 impl Event {
     /// What makes two events equal.
     fn members<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {

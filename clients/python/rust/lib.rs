@@ -12,5 +12,6 @@ use pyo3::prelude::*;
 #[pymodule]
 fn _decoder(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<decoder::Decoder>()?;
-    module.add_class::<event::Event>()
+    module.add_class::<event::Event>()?;
+    module.add_class::<event::Oversized>()
 }

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from headwater import Decoder, Event
+from headwater import Decoder, Event, Oversized
 
 VECTORS = json.loads((Path(__file__).parents[3] / "vectors/event-stream.json").read_text())["vectors"]
 
 
-def decode(*pieces: bytes) -> tuple[list[Event | None], str, int | None]:
+def decode(*pieces: bytes) -> tuple[list[Event | Oversized], str, int | None]:
     decoder = Decoder()
     events = [event for piece in pieces for event in decoder.push(piece)]
     return events, decoder.last_event_id, decoder.retry
@@ -25,7 +25,7 @@ def test_a_vector_at_every_split(vector: dict[str, Any]) -> None:
     """FMT-12, FMT-18"""
     stream = bytes.fromhex(vector["input_hex"])
     whole = decode(stream)
-    seen = [(event.type, event.data, event.id) for event in whole[0] if event is not None]
+    seen = [(event.type, event.data, event.id) for event in whole[0] if isinstance(event, Event)]
     assert seen == [(event["event"], event["data"], event["id"]) for event in vector["events"]]
     assert len(seen) == len(whole[0])
     if "retry" in vector:
@@ -51,7 +51,10 @@ def test_an_event_that_is_too_large_leaves_its_place_empty() -> None:
     """FMT-17: whether it is one long line or many, and the next event comes whole."""
     for large in (b"data: " + b"x" * 101, b"data: x\n" * 60, b"data: " + b"x" * 1000):
         decoder = Decoder(max_event=100)
-        assert decoder.push(b"data: 1\n\n" + large + b"\n\ndata: 2\n\n") == [Event("1"), None, Event("2")]
+        first, place, last = decoder.push(b"id: 7\ndata: 1\n\n" + large + b"\n\nid: 8\ndata: 2\n\n")
+        assert (first, last, decoder.oversized) == (Event("1", id="7"), Event("2", id="8"), 1)
+        assert isinstance(place, Oversized)
+        assert place.id == "7"
 
 
 @pytest.mark.parametrize("of", [bytes, bytearray, memoryview, lambda data: array.array("B", data)])
@@ -76,7 +79,7 @@ def test_the_state_between_events() -> None:
 
 def test_an_event_tells_whether_its_id_is_its_own() -> None:
     events = Decoder().push(b"data: 1\n\nid: a\ndata: 2\n\ndata: 3\n\nid: a\ndata: 4\n\n")
-    assert [(event.id, event.has_own_id) for event in events if event] == [
+    assert [(event.id, event.has_own_id) for event in events if isinstance(event, Event)] == [
         ("", False),
         ("a", True),
         ("a", False),
@@ -86,7 +89,7 @@ def test_an_event_tells_whether_its_id_is_its_own() -> None:
 
 def test_topics_come_along() -> None:
     events = Decoder().push(b"topic: a/1\ndata: 1\n\ntopic: a/2\ndata: 2\n\ntopic: a/2\ndata: 3\n\ndata: 4\n\n")
-    assert [event.topic for event in events if event] == ["a/1", "a/2", "a/2", None]
+    assert [event.topic for event in events if isinstance(event, Event)] == ["a/1", "a/2", "a/2", None]
 
 
 def test_an_event_is_a_value() -> None:

@@ -16,19 +16,37 @@ pub fn headwater() -> PathBuf {
     built("headwater", "headwater")
 }
 
+/// Python, with the package of `clients/python` and what its tests need.
+///
+/// # Panics
+/// When there is none, with the command that builds it.
+pub fn python() -> PathBuf {
+    let program = target().join("../python/python");
+    assert!(
+        program.is_file(),
+        "there is no {}; build it with `cargo xtask setup`, or run `cargo xtask test`, which does",
+        program.display()
+    );
+    program
+}
+
 /// A binary in the target folder of this test, which is built with `cargo build -p <package>`.
 ///
 /// # Panics
 /// When there is none, with the command that builds it.
 pub fn built(name: &str, package: &str) -> PathBuf {
-    // Test executables lie in `<target>/<profile>/deps`, binaries one above.
-    let test = env::current_exe().unwrap();
-    let folder = test.parent().and_then(|deps| deps.parent()).unwrap();
-    let binary = folder.join(name);
+    let binary = target().join(name);
     assert!(
         binary.is_file(),
         "there is no {}; build it with `cargo build -p {package}`, or run `cargo xtask test`, which does",
         binary.display()
     );
     binary
+}
+
+/// Where the binaries of this profile are.
+fn target() -> PathBuf {
+    // Test executables lie in `<target>/<profile>/deps`, binaries one above.
+    let test = env::current_exe().unwrap();
+    test.parent().and_then(|deps| deps.parent()).unwrap().into()
 }

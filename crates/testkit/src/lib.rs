@@ -55,7 +55,7 @@ mod wait;
 
 pub use answer::{Answer, Head};
 pub use application::{Application, Asked, Scripted};
-pub use binary::{built, headwater};
+pub use binary::{built, headwater, python};
 pub use black_hole::BlackHole;
 pub use body::Source;
 pub use buffering::batching_hop;

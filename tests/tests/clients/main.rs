@@ -10,6 +10,7 @@ macro_rules! scenarios {
     ($($scenario:ident),+ $(,)?) => {
         scenarios!(@in rust: $($scenario)+);
         scenarios!(@in js: $($scenario)+);
+        scenarios!(@in python: $($scenario)+);
     };
     (@in $language:ident: $($scenario:ident)+) => {
         mod $language {

@@ -21,6 +21,17 @@ pub(crate) fn js() -> &'static TestService {
     })
 }
 
+/// The service of the client for Python, in Python.
+pub(crate) fn python() -> &'static TestService {
+    static SERVICE: OnceLock<TestService> = OnceLock::new();
+    SERVICE.get_or_init(|| {
+        TestService::start(
+            headwater_testkit::python(),
+            &[concat!(env!("CARGO_MANIFEST_DIR"), "/client-service/python/service.py")],
+        )
+    })
+}
+
 /// Options of a client that loses no time: it waits for nothing but what the server asks for.
 pub(crate) fn quick() -> Value {
     json!({ "initialDelayMs": 0 })

@@ -90,6 +90,14 @@ pub(crate) fn run(workspace: &Workspace, request: &Request) -> ExitCode {
         part.fail(failure.to_string());
         parts.push(part);
     }
+    // The scenarios of the clients, in Rust, drive this one, too.
+    if (request.wants(Runner::Rust) || request.wants(Runner::Python))
+        && let Err(failure) = python::install_package(workspace)
+    {
+        let mut part = Part::new("the Python package");
+        part.fail(failure.to_string());
+        parts.push(part);
+    }
     let built = rust::build(workspace, request.wants(Runner::Rust));
     match &built {
         Ok(()) if request.wants(Runner::Rust) => parts.push(rust::test_workspace(workspace, request)),

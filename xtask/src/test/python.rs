@@ -1,6 +1,8 @@
 //! Tests written for Python: those of the package, and those whose tools are there: generated requests, hostile HTTP/2, a
 //! look at TLS.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -17,9 +19,21 @@ const SUITES: &[&str] = &["tests/python", PACKAGE_SUITE];
 const PACKAGE: &str = "clients/python";
 const PACKAGE_SUITE: &str = "clients/python/tests";
 
-/// Sets the environments up.
+/// Sets the environments up, and builds the package into the build folder of this tree.
 pub(crate) fn install(workspace: &Workspace) -> Result<(), Failure> {
-    SUITES.iter().try_for_each(|suite| interpreter(workspace, suite).map(drop))
+    SUITES.iter().try_for_each(|suite| interpreter(workspace, suite).map(drop))?;
+    install_package(workspace)
+}
+
+/// Builds the package for its suite and for the scenarios of all clients, which find it through a program of its own.
+pub(crate) fn install_package(workspace: &Workspace) -> Result<(), Failure> {
+    let interpreter = interpreter(workspace, PACKAGE_SUITE)?;
+    let folder = build_package(workspace, &interpreter)?;
+    let program = folder.join("python");
+    let script = format!("#!/bin/sh\nPYTHONPATH='{}' exec '{}' \"$@\"\n", folder.display(), interpreter.display());
+    let failed = |error| Failure::new(format!("write {}", program.display()), error);
+    fs::write(&program, script).map_err(failed)?;
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).map_err(failed)
 }
 
 /// Runs every suite.
@@ -53,7 +67,7 @@ fn prepare(workspace: &Workspace, suite: &str) -> Result<Command, Failure> {
     let mut pytest = Command::new(&interpreter);
     pytest.args(["-m", "pytest", "-q"]).current_dir(workspace.root.join(suite));
     if suite == PACKAGE_SUITE {
-        pytest.env("PYTHONPATH", build_package(workspace, &interpreter)?);
+        pytest.env("PYTHONPATH", package(workspace));
     }
     Ok(pytest)
 }
@@ -65,12 +79,16 @@ fn interpreter(workspace: &Workspace, suite: &str) -> Result<PathBuf, Failure> {
 /// Builds the package as `pip install` does for anybody, and puts it into the build folder of this tree: the
 /// environment is shared with other trees.
 pub(crate) fn build_package(workspace: &Workspace, interpreter: &Path) -> Result<PathBuf, Failure> {
-    let folder = workspace.target.join("python");
+    let folder = package(workspace);
     let mut pip = workspace.building(interpreter);
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-build-isolation"]);
     pip.args(["--upgrade", "--target"]).arg(&folder).arg(format!("./{PACKAGE}"));
     process::run(pip.env("PATH", python::search_path(interpreter)))?;
     Ok(folder)
+}
+
+fn package(workspace: &Workspace) -> PathBuf {
+    workspace.target.join("python")
 }
 
 /// How pytest ends when it ran no test.

@@ -1,12 +1,86 @@
 """Server-Sent Events for Python.
 
+- `subscribe`: a subscription that goes on where it was, whatever happens to its connections; `sync.subscribe` for
+  programs without asyncio.
 - `iter_events` and `aiter_events`: the events of a response that some HTTP client has opened.
 - `Decoder` and `Event`: bytes to events, for whatever else brings the bytes.
 
 The decoder is that of Headwater, in Rust: all its clients read the same bytes in the same way.
 """
 
-from headwater._decoder import Decoder, Event
+import importlib
+from typing import TYPE_CHECKING
+
+from headwater._decoder import Decoder, Event, Oversized
 from headwater._responses import EventTooLargeError, aiter_events, iter_events
 
-__all__ = ["Decoder", "Event", "EventTooLargeError", "aiter_events", "iter_events"]
+if TYPE_CHECKING:
+    from headwater import sync
+    from headwater._errors import ExhaustedError, RejectedError, SubscriptionError, UnauthorizedError, WrongTypeError
+    from headwater._items import Closing, End, Expiring, Gap, Item
+    from headwater._problem import Problem
+    from headwater._state import State
+    from headwater._stores import FileStore, MemoryStore, Store
+    from headwater._subscription import Subscription, subscribe
+    from headwater._subscription.backoff import Retry
+    from headwater._subscription.machine import Cause
+    from headwater._subscription.options import Options
+
+__all__ = [
+    "Cause",
+    "Closing",
+    "Decoder",
+    "End",
+    "Event",
+    "EventTooLargeError",
+    "ExhaustedError",
+    "Expiring",
+    "FileStore",
+    "Gap",
+    "Item",
+    "MemoryStore",
+    "Options",
+    "Oversized",
+    "Problem",
+    "RejectedError",
+    "Retry",
+    "State",
+    "Store",
+    "Subscription",
+    "SubscriptionError",
+    "UnauthorizedError",
+    "WrongTypeError",
+    "aiter_events",
+    "iter_events",
+    "subscribe",
+    "sync",
+]
+
+# Where to find what is imported only when it is used: a producer has no use for an HTTP client.
+_LATER = {
+    "headwater._errors": [
+        "ExhaustedError",
+        "RejectedError",
+        "SubscriptionError",
+        "UnauthorizedError",
+        "WrongTypeError",
+    ],
+    "headwater._items": ["Closing", "End", "Expiring", "Gap", "Item"],
+    "headwater._problem": ["Problem"],
+    "headwater._state": ["State"],
+    "headwater._stores": ["FileStore", "MemoryStore", "Store"],
+    "headwater._subscription": ["Subscription", "subscribe"],
+    "headwater._subscription.backoff": ["Retry"],
+    "headwater._subscription.machine": ["Cause"],
+    "headwater._subscription.options": ["Options"],
+}
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        if name == "sync":
+            return importlib.import_module("headwater.sync")
+        for module, names in _LATER.items():
+            if name in names:
+                return getattr(importlib.import_module(module), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

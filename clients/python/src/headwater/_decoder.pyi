@@ -35,6 +35,14 @@ class Event:
         """Whether `id` came with this event, and is not still in force from an earlier one."""
 
 @final
+class Oversized:
+    """Stands in the place of an event that was larger than `max_event` and was dropped. Its id counts all the same."""
+
+    @property
+    def id(self) -> str:
+        """The last event id in force before it; empty when there is none."""
+
+@final
 class Decoder:
     """Decodes an event stream that arrives in pieces of any size, exactly as the HTML standard says.
 
@@ -46,10 +54,8 @@ class Decoder:
     """
 
     def __new__(cls, *, max_event: int = 1048576, last_event_id: str = "") -> Decoder: ...
-    def push(self, data: Buffer) -> list[Event | None]:
+    def push(self, data: Buffer) -> list[Event | Oversized]:
         """Takes the next bytes and returns the events that they complete.
-
-        `None` stands in the place of an event that was larger than `max_event` and was dropped.
 
         Args:
             data: `bytes`, which are read in place, or another contiguous buffer, which is copied first.
@@ -65,6 +71,9 @@ class Decoder:
     @property
     def retry(self) -> int | None:
         """The latest reconnection time in milliseconds, `None` when the server sent none."""
+    @property
+    def oversized(self) -> int:
+        """How many events were larger than `max_event` and were dropped."""
     @property
     def has_pending(self) -> bool:
         """Whether the stream, if it ended here, would lose the beginning of an event."""

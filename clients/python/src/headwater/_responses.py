@@ -1,9 +1,9 @@
 """Events of a response that the caller has opened: no reconnecting, no waiting, no questions about its status."""
 
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
-from headwater._decoder import Decoder, Event
+from headwater._decoder import Decoder, Event, Oversized
 
 DEFAULT_MAX_EVENT = 1 << 20
 
@@ -66,10 +66,7 @@ def iter_events(response: SyncSource, *, max_event: int = DEFAULT_MAX_EVENT) -> 
     """
     decoder = Decoder(max_event=max_event)
     for piece in _pieces(response):
-        for event in decoder.push(piece):
-            if event is None:
-                raise EventTooLargeError(max_event)
-            yield event
+        yield from _complete(decoder, piece, max_event)
 
 
 async def aiter_events(response: AsyncSource, *, max_event: int = DEFAULT_MAX_EVENT) -> AsyncIterator[Event]:
@@ -89,15 +86,27 @@ async def aiter_events(response: AsyncSource, *, max_event: int = DEFAULT_MAX_EV
     pieces = _async_pieces(response)
     try:
         async for piece in pieces:
-            for event in decoder.push(piece):
-                if event is None:
-                    raise EventTooLargeError(max_event)
+            for event in _complete(decoder, piece, max_event):
                 yield event
     finally:
         # A generator that is left half way is closed here, and not whenever the collector comes by.
         close = getattr(pieces, "aclose", None)
         if close is not None:
             await close()
+
+
+def _complete(decoder: Decoder, piece: bytes, max_event: int) -> Iterable[Event]:
+    """The events that a piece completes."""
+    events = decoder.push(piece)
+    # A list without a hole is handed on as it is: a question for every event would take as long as decoding it.
+    return _until_too_large(events, max_event) if decoder.oversized else cast("list[Event]", events)
+
+
+def _until_too_large(events: list[Event | Oversized], max_event: int) -> Iterator[Event]:
+    for event in events:
+        if isinstance(event, Oversized):
+            raise EventTooLargeError(max_event)
+        yield event
 
 
 def _pieces(response: Any) -> Iterable[bytes]:

@@ -1,0 +1,67 @@
+"""The options of a subscription, as its caller gives them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
+
+from headwater._state import State
+from headwater._stores import Store
+from headwater._subscription.backoff import Retry
+from headwater._subscription.machine import Cause
+
+if TYPE_CHECKING:
+    import httpx
+
+Refresh: TypeAlias = Callable[[Cause], str | Awaitable[str]]
+OnState: TypeAlias = Callable[[State], Any]
+OnWarning: TypeAlias = Callable[[str, Exception], Any]
+
+
+class Options(TypedDict, total=False):
+    """What `headwater.subscribe` and `headwater.sync.subscribe` take beside the address. All may be left out.
+
+    Attributes:
+        headers: Request fields of every attempt.
+        token: The bearer token to start with.
+        method: The method; default `GET`, or `POST` when there is a body.
+        body: Sent with every attempt; its type is a matter of `headers`.
+        last_event_id: Starts after this id, whatever a store says.
+        store: Goes on after the last id that was handled by a subscription with the same store and key, and stores
+            what is handled.
+        store_key: The key for the store; default: the address without user, `ticket`, cursor and fragment.
+        refresh: Asked for a new bearer token when the one there is was refused, has ended, or ends soon; may be
+            asynchronous. It is waited for. What it raises is the cause of the error that ends the subscription, or a
+            warning when that can go on.
+        on_state: Told every change of state, by whoever reads.
+        on_warning: Told in words and with the exception what fails without stopping the stream: a store, a renewal.
+            Default: the log `headwater`.
+        retry: The waiting times between attempts, and how many failures in a row are too many.
+        connect_timeout: The longest time until there is the head of an answer, in seconds; default 30.
+        heartbeat: How often the server sends a byte at least, in seconds, instead of what its `Headwater-Heartbeat`
+            field says. A stream that is silent for 2.5 times as long is dead. Default: none, and without that field
+            the client waits for ever.
+        max_event: The largest event, in bytes of its values together; default 1 MiB. A larger one becomes a `Gap`
+            with the reason `oversized`.
+        dedupe: Whether events that come again after a reconnect are dropped; default `True`.
+        client: Makes the requests: for proxies, certificates, or a transport of one's own. It stays the caller's, who
+            closes it. Its limits on time do not apply, and redirects are not followed by it. Default: one that makes
+            a connection of its own for every attempt.
+    """
+
+    headers: Mapping[str, str] | None
+    token: str | None
+    method: str | None
+    body: bytes | str | None
+    last_event_id: str | None
+    store: Store | None
+    store_key: str | None
+    refresh: Refresh | None
+    on_state: OnState | None
+    on_warning: OnWarning | None
+    retry: Retry
+    connect_timeout: float
+    heartbeat: float | None
+    max_event: int
+    dedupe: bool
+    client: httpx.AsyncClient | None
