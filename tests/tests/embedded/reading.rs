@@ -2,6 +2,8 @@
 
 use headwater_server::embedded::{EndReason, Event, Item, Read, Since};
 
+use http::Request;
+
 use crate::app::App;
 
 fn data(events: &[Event]) -> Vec<&str> {
@@ -56,6 +58,23 @@ fn an_event_of_any_size_and_text_comes_whole() {
     for text in &texts {
         assert!(app.event(&mut live).data == *text);
     }
+}
+
+// What a request asks for can be read by the application as well, whatever form its client accepts.
+#[test]
+fn a_request_says_what_is_read() {
+    let app = App::start();
+    let first = app.publish("orders/1", "1");
+    let request =
+        Request::head("/orders?topic=orders/*").header("accept", "application/json").header("last-event-id", "");
+    let (parts, ()) = request.body(()).unwrap().into_parts();
+    let mut asked = app.subscribe(Read::request(&parts, ["orders/**"]).map(|read| read.since(Since::Earliest)));
+    assert_eq!(app.event(&mut asked).id, first);
+    let request = Request::get("/?topic=ignored&since=earliest").header("last-event-id", &first);
+    let (parts, ()) = request.body(()).unwrap().into_parts();
+    let mut after = app.subscribe(Read::topics(["orders/*"]).and_then(|read| read.asked_by(&parts)));
+    let second = app.publish("orders/1", "2");
+    assert_eq!(app.event(&mut after).id, second);
 }
 
 #[test]

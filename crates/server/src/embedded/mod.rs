@@ -84,7 +84,8 @@ use crate::edge::connection::Phase;
 use crate::flow::publish::Context;
 use crate::{ReloadError, Server, StartError};
 
-/// A hub in this process. Clones are the same hub; with the last one it stops at once, without a drain.
+/// A hub in this process. Clones are the same hub; with the last one it stops at once, without a drain, and blocks until its
+/// threads have ended: wait for [`stopped`](Hub::stopped) before.
 #[derive(Clone)]
 pub struct Hub(Arc<Inner>);
 
@@ -208,6 +209,9 @@ impl Hub {
     /// # Errors
     /// When a thread of the hub failed.
     pub async fn stopped(&self) -> io::Result<()> {
+        // Only then are its threads waited for: that takes a bounded time, so that neither the hub nor the runtime is held
+        // when nobody waits any more. Without a sender the hub has stopped.
+        let _ = self.0.phase.clone().wait_for(|phase| *phase == Phase::Stopping).await;
         let hub = self.clone();
         tokio::task::spawn_blocking(move || hub.0.server.wait())
             .await

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use headwater_access::{Grant, Rights, Source};
+use headwater_hub::Format;
 use http::Method;
 use http::request::Parts;
 
 use super::Refusal;
 use crate::api::problem::Problem;
-use crate::api::subscribe::Subscribe;
+use crate::api::subscribe::{Form, Subscribe};
 use crate::edge::connection::Guest;
 use crate::edge::stream::Reader;
 use crate::flow::deliver::start::From;
@@ -160,7 +161,12 @@ impl Read {
         });
         let guest = Guest { peer: source.address, refused: None };
         let head_only = self.head_only && !in_process;
-        (self.subscribe, Reader { guest, source, grant, ticket: None, head_only, in_process })
+        let mut subscribe = self.subscribe;
+        if in_process {
+            // Whatever form its client accepts, this is the one that is read here.
+            subscribe.form = Form::Stream(Format::EventStream);
+        }
+        (subscribe, Reader { guest, source, grant, ticket: None, head_only, in_process })
     }
 }
 
