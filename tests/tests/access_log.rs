@@ -4,11 +4,11 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use headwater_access::{Algorithm, SigningKey};
 use headwater_testkit::peer::Connection;
-use headwater_testkit::{Hub, until};
+use headwater_testkit::{Hub, Request, until};
 use serde_json::{Value, json};
 
 const SECRET: &str = "an inline secret of forty-two random bytes";
@@ -90,4 +90,33 @@ fn t18_every_session_and_publish_has_a_line_without_secrets() {
     hub.logged("configuration reloaded");
     ask("POST", "/v1/topics/a", &[("authorization", &bearer)], "x");
     until("a line in the new file", || (lines(&file).len() == 1).then_some(()));
+}
+
+// OBS-02: who is refused can ask as often as they like, and fills nobody's disk
+#[test]
+fn refusals_have_so_many_lines_and_take_none_from_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("access.log");
+    let hub = Hub::builder().config(&format!("access_log = {file:?}")).start();
+    let refused = Request::post("/v1/topics/$hub/mine", "x").bytes("localhost");
+    let mut connection = hub.client().connect();
+    let (started, mut sent) = (Instant::now(), 0);
+    let omitted = until("refusals without a line", || {
+        connection.write(refused.repeat(100));
+        (0..100).for_each(|_| assert_eq!(connection.answer().status(), 403));
+        sent += 100;
+        Some(hub.client().metric("headwater_access_log_omitted_total")).filter(|omitted| *omitted > 0.0)
+    });
+    let id = hub.client().publish("a", "x");
+    drop(hub.client().events("topic=a"));
+    let found = until("the lines of the others", || {
+        let lines = lines(&file);
+        lines.iter().any(|line| line["kind"] == "session").then_some(lines)
+    });
+    let most = 200.0 + 100.0 * started.elapsed().as_secs_f64();
+    let lines = found.iter().filter(|line| line["status"] == 403).count();
+    assert!(lines as f64 <= most && lines as f64 + omitted == f64::from(sent), "{lines} + {omitted} of {sent}");
+    assert!(found.iter().any(|line| line["last_id"] == id.as_str()), "a publish has a turn of its own");
+    let told: f64 = found.iter().filter_map(|line| line["omitted"].as_f64()).sum();
+    assert_eq!(told, omitted, "the log says what is not in it");
 }

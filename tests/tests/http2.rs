@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use headwater_testkit::peer::Connection;
-use headwater_testkit::{Certificate, Figures, Frame, Frames, Http2, Hub, Process, Request, Signal, until};
+use headwater_testkit::{Certificate, Figures, Frame, Frames, Http2, Hub, LocalHub, Process, Request, Signal, until};
 use tempfile::TempDir;
 
 fn publish(address: SocketAddr, topic: &str, data: &str) -> String {
@@ -383,4 +383,24 @@ fn t11_floods_of_pings_and_settings_pile_nothing_up() {
     process.until_descriptors(descriptors);
     let id = publish(address, "a", "x");
     assert_eq!(healthy.next().id, id);
+}
+
+// T24, T9: a proxy that goes by one of the names and a hub that goes by the other would not speak of the same thing
+#[test]
+fn t24_a_host_beside_another_authority_is_refused() {
+    let hub = LocalHub::start();
+    let http2 = Http2::connect(hub.address());
+    let topics = Request::get("/v1/topics");
+    let own = hub.address().to_string();
+    assert_eq!(http2.send(&topics.clone().header("Host", &own)).status(), 200, "the same in both");
+    let port = hub.address().port();
+    for other in ["localhost", "127.0.0.1", "hub.example", &format!("localhost:{port}"), &format!("{own}0"), ""] {
+        let refused = http2.send(&topics.clone().header("Host", other)).expect(400);
+        assert_eq!(refused.json()["field"], "Host", "{other:?}");
+    }
+    let twice = topics.clone().header("Host", &own).header("Host", &own);
+    assert_eq!(http2.send(&twice).status(), 400);
+    let stream = Request::get("/v1/events?topic=a").header("Host", "localhost");
+    assert_eq!(http2.send(&stream).status(), 400);
+    assert_eq!(http2.send(&topics).status(), 200, "the connection goes on");
 }

@@ -76,7 +76,8 @@ fn a_request_reads_no_more_than_the_application_allows() {
 // RUN-01
 #[test]
 fn a_session_is_listed_and_goes_with_its_reader() {
-    let app = App::start();
+    // No heartbeat finds out that nobody is there.
+    let app = App::with("heartbeat = \"60s\"");
     let stream = app.client.stream(&Request::get("/mine?topic=public"));
     let subscription = app.subscribe(headwater_server::embedded::Read::topics(["a/*"]));
     let listed = app.own().get("/v1/admin/sessions").expect(200).json()["sessions"].clone();
