@@ -8,6 +8,7 @@ use headwater_server::config::{Key, Sources, Takes, keys};
 
 use crate::bench::{self, BenchCommand};
 use crate::explain::Explain;
+use crate::publish::{self, Pub};
 use crate::sub::{self, Sub};
 use crate::token::TokenCommand;
 
@@ -28,6 +29,9 @@ pub(crate) enum Command {
     /// Read topics of a running hub, and go on where it was after every break
     #[command(after_help = sub::EXAMPLES)]
     Sub(Box<Sub>),
+    /// Publish to a topic of a running hub what is in an argument or on standard input
+    #[command(after_help = publish::EXAMPLES)]
+    Pub(Box<Pub>),
     /// Look at the configuration without starting a hub
     #[command(subcommand)]
     Config(ConfigCommand),

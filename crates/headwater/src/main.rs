@@ -10,6 +10,7 @@ mod explain;
 mod greeting;
 mod log;
 mod logging;
+mod publish;
 mod remote;
 mod serve;
 mod signals;
@@ -80,6 +81,7 @@ fn run(command: Command) -> Result<(), Failure> {
             }
             Ok(())
         }
+        Command::Pub(command) => publish::run(&command),
         Command::Sub(command) => sub::run(&command),
         Command::Token(command) => token::run(command),
         Command::Explain(command) => explain::run(&command),

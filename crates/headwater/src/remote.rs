@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::future::Future;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{env, fmt, fs, io};
@@ -123,6 +124,11 @@ impl Hub {
         }
     }
 
+    /// The token, for a hub that refuses the one it had.
+    pub(crate) fn fresh_token(&self) -> Result<String, String> {
+        self.token().map(Option::unwrap_or_default).map_err(|failure| failure.to_string())
+    }
+
     /// Whether there can be a newer token.
     pub(crate) fn has_token_file(&self) -> bool {
         matches!(self.credential, Credential::File(_))
@@ -232,6 +238,11 @@ pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Res
 pub(crate) fn may_style() -> bool {
     let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
     !is_set("NO_COLOR") && env::var_os("TERM").is_none_or(|kind| kind != "dumb")
+}
+
+/// Says something on standard error. Whoever closed it does not want to read it.
+pub(crate) fn say(text: &str) {
+    let _ = writeln!(io::stderr(), "headwater: {}", printable(text));
 }
 
 /// Without what could steer a terminal.

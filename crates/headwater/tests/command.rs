@@ -12,6 +12,7 @@ fn help_says_what_there_is() {
     for (name, args) in [
         ("help", &["--help"][..]),
         ("help_serve", &["serve", "--help"]),
+        ("help_pub", &["pub", "--help"]),
         ("help_sub", &["sub", "--help"]),
         ("help_config", &["config", "--help"]),
         ("help_log", &["log", "--help"]),

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod program;
+mod publish;
 mod sub;
 mod sub_access;
 mod sub_place;

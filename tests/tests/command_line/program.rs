@@ -1,7 +1,7 @@
 //! One run of the command.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read};
+use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -96,6 +96,16 @@ impl Program {
     pub(crate) fn run(self) -> Ended {
         self.start().end()
     }
+
+    /// Runs it to its end, with this on standard input.
+    pub(crate) fn run_with(self, input: &[u8]) -> Ended {
+        let mut running = self.start();
+        let mut stdin = running.stdin.take().unwrap();
+        let input = input.to_owned();
+        // A program that ends early does not read it all.
+        thread::spawn(move || drop(stdin.write_all(&input)));
+        running.end()
+    }
 }
 
 impl Running {
@@ -107,6 +117,12 @@ impl Running {
             Err(RecvTimeoutError::Timeout) => panic!("no line came; on standard error: {}", self.said()),
             Err(RecvTimeoutError::Disconnected) => panic!("it ended; on standard error: {}", self.said()),
         }
+    }
+
+    /// Gives it something to read.
+    pub(crate) fn write(&mut self, input: &str) {
+        let stdin = self.stdin.as_mut().unwrap();
+        stdin.write_all(input.as_bytes()).and_then(|()| stdin.flush()).unwrap();
     }
 
     /// What it has said on standard error so far.

@@ -9,7 +9,7 @@ mod progress;
 use std::collections::HashSet;
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use clap::builder::RangedU64ValueParser;
@@ -73,6 +73,8 @@ enum Stopped {
 
 /// The largest event a hub can be configured for.
 const MOST_EVENT: usize = 1 << 30;
+/// How long a stream that always has something may keep other tasks from their turn.
+const TURN: Duration = Duration::from_millis(5);
 /// How long the stream is quiet before the end is asked for.
 const QUIET: Duration = Duration::from_millis(200);
 
@@ -102,6 +104,7 @@ pub(crate) fn run(command: &Sub) -> Result<(), Failure> {
     block_on(async {
         let (subscription, news) = open(command, &hub).await?;
         let reading = Reading {
+            last_turn: Instant::now(),
             lines: Lines::new(form(command)),
             notes: Notes::new(subject, command),
             horizon: Horizon::new(&hub, &command.topics)?,
@@ -135,10 +138,7 @@ async fn open(command: &Sub, hub: &Hub) -> Result<(Subscription, UnboundedReceiv
     }
     if hub.has_token_file() {
         let hub = hub.clone();
-        builder = builder.refresh(move |_cause| {
-            let token = hub.token();
-            async move { token.map(Option::unwrap_or_default).map_err(|failure| failure.to_string()) }
-        });
+        builder = builder.refresh(move |_cause| std::future::ready(hub.fresh_token()));
     }
     if let Some(pem) = hub.certificates() {
         builder = builder.root_certificate(pem);
@@ -192,6 +192,8 @@ fn unfinished(selection: &Selection) -> Option<HashSet<String>> {
 
 /// Reading under way.
 struct Reading {
+    /// When another task had a turn, such as the one that saves the place.
+    last_turn: Instant,
     lines: Lines,
     notes: Notes,
     horizon: Horizon,
@@ -239,8 +241,10 @@ impl Reading {
                     continue;
                 }
             };
-            // Gives the place before the item its turn to be saved, which writing to a slow reader would keep from it.
-            tokio::task::yield_now().await;
+            if self.last_turn.elapsed() >= TURN {
+                tokio::task::yield_now().await;
+                self.last_turn = Instant::now();
+            }
             // What happened before the item is told before it.
             while let Ok(news) = self.news.try_recv() {
                 self.hear(news).await?;

@@ -1,11 +1,11 @@
 //! What is said on standard error: the connection, gaps, ends.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _};
 
 use headwater_client::{CloseReason, Item, State};
 
 use super::Sub;
-use crate::remote::printable;
+use crate::remote;
 
 /// Where notes go.
 pub(super) struct Notes {
@@ -60,8 +60,7 @@ impl Notes {
     /// Anything else.
     pub(super) fn say(&self, text: &str) {
         if !self.is_quiet {
-            // Whoever closed it does not want to read it.
-            let _ = writeln!(io::stderr(), "headwater: {}", printable(text));
+            remote::say(text);
         }
     }
 }

@@ -1,0 +1,255 @@
+//! `headwater pub`: an argument or standard input becomes events, and their ids come out.
+
+mod input;
+mod receipts;
+
+use std::io::{self, IsTerminal as _};
+
+use clap::{Args, ValueEnum};
+use headwater_client::{Final, NewEvent, PublishError, Publisher};
+use headwater_log::Topic;
+use reqwest::Method;
+use tokio::sync::oneshot;
+
+use crate::remote::{CREDENTIAL, Hub, HubOptions, block_on, printable, say};
+use crate::{Failure, signals};
+use input::{Form, Piece};
+use receipts::{Ids, Receipts, Unstored};
+
+/// What to publish, and how it is read.
+#[derive(Debug, Args)]
+pub(crate) struct Pub {
+    /// Topic to publish to
+    topic: String,
+    /// Data of one event [default: all of standard input]
+    data: Option<String>,
+    /// Publish every line of standard input as an event, as it comes
+    #[arg(long, conflicts_with_all = ["data", "ndjson", "event_stream"])]
+    lines: bool,
+    /// The same, of lines that have to be JSON
+    #[arg(long, conflicts_with_all = ["data", "event_stream"])]
+    ndjson: bool,
+    /// Publish the events of an event stream on standard input, with their types, as they come
+    #[arg(long, conflicts_with = "data")]
+    event_stream: bool,
+    /// Type of the events that have none of their own [default: message]
+    #[arg(long = "type", value_name = "TYPE")]
+    event_type: Option<String>,
+    /// Key stored with the events: readers that conflate get the newest of each key
+    #[arg(long, value_name = "KEY")]
+    key: Option<String>,
+    /// Publish nothing twice that is published again with the same key soon; of several events the n-th has KEY/n
+    #[arg(long, value_name = "KEY")]
+    idempotency_key: Option<String>,
+    /// End the topic afterwards
+    #[arg(long = "final", value_name = "REASON")]
+    end: Option<Reason>,
+    /// Print ids as JSON, one object a line
+    #[arg(long)]
+    json: bool,
+    /// Print no ids
+    #[arg(short, long, conflicts_with = "json")]
+    quiet: bool,
+    #[command(flatten)]
+    hub: HubOptions,
+}
+
+/// How the topic ends.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Reason {
+    Done,
+    Error,
+    Cancelled,
+}
+
+/// Why not everything was published.
+enum Stopped {
+    Unstored(Unstored),
+    /// Standard input cannot be read, or has what is no event.
+    Input(String),
+    /// The topic could not be ended.
+    Unfinished(PublishError),
+    Failed(Failure),
+}
+
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  headwater pub orders/42 '{\"total\": 12}' --type order.paid   one event
+  date | headwater pub clock                                  one event from standard input
+  tail -f app.log | headwater pub logs/app --lines            every line, as it comes
+  headwater pub jobs/7 '' --final done                        nothing but the end of a topic
+
+Prints the id of every event when it is stored, which is a place for `headwater sub --since`. Events keep their order. What
+fails in passing is tried again for five minutes, and nothing is stored twice.
+
+Exit codes: 0 when all is stored, 1 when something is not, 2 when the arguments cannot be used.";
+
+/// Publishes.
+pub(crate) fn run(command: &Pub) -> Result<(), Failure> {
+    let topic = Topic::new(&command.topic)
+        .map_err(|error| Failure::Arguments(format!("the topic {:?} {error}", command.topic)))?;
+    let hub = command.hub.hub()?;
+    block_on(async {
+        let publisher = open(&hub)?;
+        reach(&hub, &topic).await?;
+        let receipts = Receipts::new(Ids::new(command.json, command.quiet));
+        let mut publishing = Publishing { topic: topic.as_str(), command, publisher, receipts };
+        match publishing.run().await {
+            Ok(()) => Ok(()),
+            Err(stopped) => {
+                publishing.receipts.settle().await;
+                Err(publishing.failure(&hub, stopped))
+            }
+        }
+    })
+}
+
+fn open(hub: &Hub) -> Result<Publisher, Failure> {
+    let mut builder = Publisher::builder(hub.base());
+    if let Some(token) = hub.token()? {
+        builder = builder.token(token);
+    }
+    if hub.has_token_file() {
+        let hub = hub.clone();
+        builder = builder.refresh(move |_cause| std::future::ready(hub.fresh_token()));
+    }
+    if let Some(pem) = hub.certificates() {
+        builder = builder.root_certificate(pem);
+    }
+    builder.open().map_err(|error| Failure::Arguments(error.to_string()))
+}
+
+/// Asks whether there is anybody at the address at all: a mistyped one is not worth five minutes. Any answer will do.
+async fn reach(hub: &Hub, topic: &Topic) -> Result<(), Failure> {
+    let mut path = vec!["v1", "topics"];
+    path.extend(topic.as_str().split('/'));
+    let request = hub.request(&hub.client()?, Method::HEAD, hub.at(&path))?;
+    hub.ask(request).await.map(drop)
+}
+
+/// A publish under way.
+struct Publishing<'a> {
+    topic: &'a str,
+    command: &'a Pub,
+    publisher: Publisher,
+    receipts: Receipts,
+}
+
+impl Publishing<'_> {
+    async fn run(&mut self) -> Result<(), Stopped> {
+        match self.form() {
+            Some(form) => self.read(form).await?,
+            None => self.take(Piece::of(self.command.data.clone().unwrap_or_default())).await?,
+        }
+        self.receipts.all().await.map_err(Stopped::Unstored)?;
+        if let Some(reason) = self.command.end {
+            let stored = self.publisher.finish(self.topic, reason.into()).await.map_err(Stopped::Unfinished)?;
+            self.receipts.show(&stored);
+        }
+        Ok(())
+    }
+
+    /// How standard input is read; none when it is not.
+    fn form(&self) -> Option<Form> {
+        let Pub { lines, ndjson, event_stream, data, end, .. } = self.command;
+        let is_terminal = io::stdin().is_terminal();
+        match (lines, ndjson, event_stream) {
+            (true, ..) => Some(Form::Lines),
+            (_, true, _) => Some(Form::Json),
+            (_, _, true) => Some(Form::EventStream),
+            _ if data.is_some() => None,
+            // Nobody who ends a topic by hand wants to be asked for more.
+            _ if end.is_some() && is_terminal => None,
+            _ => Some(Form::Whole),
+        }
+    }
+
+    /// Publishes what comes on standard input until it ends, or somebody ends us.
+    async fn read(&mut self, form: Form) -> Result<(), Stopped> {
+        if io::stdin().is_terminal() {
+            say("reading from the terminal; Ctrl-D ends the input");
+        }
+        let (stop, mut stopped) = oneshot::channel();
+        // One event that is not complete is nothing: the signal may do what it always does.
+        let stop = match form {
+            Form::Whole => Some(stop),
+            _ => {
+                signals::until_stopped(move || stop.send(()).unwrap_or_default())
+                    .map_err(|error| Stopped::Failed(Failure::Run(format!("cannot watch signals: {error}"))))?;
+                None
+            }
+        };
+        let mut pieces = input::read(form);
+        loop {
+            tokio::select! {
+                biased;
+                _ = &mut stopped => break,
+                outcome = self.receipts.next(), if !self.receipts.is_empty() => outcome.map_err(Stopped::Unstored)?,
+                piece = pieces.recv() => match piece {
+                    Some(piece) => self.take(piece.map_err(Stopped::Input)?).await?,
+                    None => break,
+                },
+            }
+        }
+        drop(stop);
+        Ok(())
+    }
+
+    /// Hands an event over. Without data there is nothing to publish but the end of the topic.
+    async fn take(&mut self, piece: Piece) -> Result<(), Stopped> {
+        let is_one = self.form().is_none_or(|form| form == Form::Whole);
+        if is_one && piece.data.is_empty() && self.command.end.is_some() {
+            return Ok(());
+        }
+        let mut event = NewEvent::new(piece.data);
+        if let Some(name) = piece.event_type.as_ref().or(self.command.event_type.as_ref()) {
+            event = event.event_type(name);
+        }
+        if let Some(key) = &self.command.key {
+            event = event.key(key);
+        }
+        let number = self.receipts.taken() + 1;
+        if let Some(key) = &self.command.idempotency_key {
+            event = event.idempotency_key(if is_one { key.clone() } else { format!("{key}/{number}") });
+        }
+        match self.publisher.enqueue(self.topic, event).await {
+            Ok(receipt) => {
+                self.receipts.push(receipt);
+                Ok(())
+            }
+            Err(error) => Err(Stopped::Unstored(Unstored { number, error })),
+        }
+    }
+
+    fn failure(&self, hub: &Hub, stopped: Stopped) -> Failure {
+        let advice = |error: &PublishError| match error {
+            PublishError::Unauthorized { status, .. } => hub.credential_advice(*status, CREDENTIAL),
+            _ => String::new(),
+        };
+        let stored = match (self.receipts.taken(), self.receipts.stored()) {
+            (0 | 1, 0) => String::new(),
+            (_, 1) => "; 1 event is stored".to_owned(),
+            (_, many) => format!("; {many} events are stored"),
+        };
+        let text = match stopped {
+            Stopped::Unstored(Unstored { number, error }) => {
+                let which = if self.receipts.taken() > 1 { format!("event {number}: ") } else { String::new() };
+                format!("{which}{error}{}", advice(&error))
+            }
+            Stopped::Unfinished(error) => format!("the topic is not ended: {error}{}", advice(&error)),
+            Stopped::Input(why) => why,
+            Stopped::Failed(failure) => return failure,
+        };
+        Failure::Run(format!("{}{stored}", printable(&text)))
+    }
+}
+
+impl From<Reason> for Final {
+    fn from(reason: Reason) -> Self {
+        match reason {
+            Reason::Done => Self::Done,
+            Reason::Error => Self::Error,
+            Reason::Cancelled => Self::Cancelled,
+        }
+    }
+}
