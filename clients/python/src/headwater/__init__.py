@@ -2,8 +2,13 @@
 
 - `subscribe`: a subscription that goes on where it was, whatever happens to its connections; `sync.subscribe` for
   programs without asyncio.
+- `Publisher` publishes to a hub, also what an asynchronous iterator gives as it comes; `sync.Publisher` from threads.
+- `Handover` sends browsers to a hub with tickets; `sync.Handover` from threads.
 - `iter_events` and `aiter_events`: the events of a response that some HTTP client has opened.
 - `Decoder` and `Event`: bytes to events, for whatever else brings the bytes.
+
+There is nothing in it that hands an event from one request to another inside a process: with the second worker process
+that would lose events. What several requests share goes through a hub.
 
 The decoder is that of Headwater, in Rust: all its clients read the same bytes in the same way.
 """
@@ -19,6 +24,9 @@ if TYPE_CHECKING:
     from headwater._errors import ExhaustedError, RejectedError, SubscriptionError, UnauthorizedError, WrongTypeError
     from headwater._items import Closing, End, Expiring, Gap, Item
     from headwater._problem import Problem
+    from headwater._publishing.errors import PublishError
+    from headwater._publishing.handover import Handover, Ticket
+    from headwater._publishing.publisher import Publisher
     from headwater._state import State
     from headwater._stores import FileStore, MemoryStore, Store
     from headwater._subscription import Subscription, subscribe
@@ -37,17 +45,21 @@ __all__ = [
     "Expiring",
     "FileStore",
     "Gap",
+    "Handover",
     "Item",
     "MemoryStore",
     "Options",
     "Oversized",
     "Problem",
+    "PublishError",
+    "Publisher",
     "RejectedError",
     "Retry",
     "State",
     "Store",
     "Subscription",
     "SubscriptionError",
+    "Ticket",
     "UnauthorizedError",
     "WrongTypeError",
     "aiter_events",
@@ -67,6 +79,9 @@ _LATER = {
     ],
     "headwater._items": ["Closing", "End", "Expiring", "Gap", "Item"],
     "headwater._problem": ["Problem"],
+    "headwater._publishing.errors": ["PublishError"],
+    "headwater._publishing.handover": ["Handover", "Ticket"],
+    "headwater._publishing.publisher": ["Publisher"],
     "headwater._state": ["State"],
     "headwater._stores": ["FileStore", "MemoryStore", "Store"],
     "headwater._subscription": ["Subscription", "subscribe"],

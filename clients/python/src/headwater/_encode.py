@@ -19,16 +19,31 @@ def encode(item: Any) -> bytes:
 
     Raises:
         ValueError: A type, an id or a topic has a line break or NUL in it, which would forge other fields.
-        TypeError: There is no JSON of it.
+        TypeError, ValueError: There is no JSON of it.
     """
     if isinstance(item, Event):
         return block(item.data, None if item.type == "message" else item.type, item.id or None, item.topic)
-    if isinstance(item, str):
-        return block(item)
-    fastapi = sys.modules.get("fastapi.sse")
-    if fastapi is not None and isinstance(item, fastapi.ServerSentEvent):
+    if _is_of_fastapi(item):
         return _of_fastapi(item)
-    return block(to_json(item))
+    return block(*content(item))
+
+
+def content(item: Any) -> tuple[str, str | None]:
+    """The data and the type of an item, as `encode` takes it; `None` stands for the type `message`.
+
+    Raises:
+        TypeError, ValueError: There is no JSON of it, or it is an event without data, which nobody would ever see.
+    """
+    if isinstance(item, Event):
+        return item.data, None if item.type == "message" else item.type
+    if isinstance(item, str):
+        return item, None
+    if _is_of_fastapi(item):
+        data = _data_of_fastapi(item)
+        if data is None:
+            raise TypeError("an event without data dispatches nothing; give it data, which may be empty")
+        return data, item.event
+    return to_json(item), None
 
 
 def block(data: str | None, type: str | None = None, id: str | None = None, topic: str | None = None) -> bytes:
@@ -69,10 +84,20 @@ def _in_one_line(field: str, text: str) -> str:
     return text
 
 
-def _of_fastapi(item: Any) -> bytes:
+def _is_of_fastapi(item: Any) -> bool:
+    fastapi = sys.modules.get("fastapi.sse")
+    return fastapi is not None and isinstance(item, fastapi.ServerSentEvent)
+
+
+def _data_of_fastapi(item: Any) -> str | None:
     data: str | None = item.raw_data
     if data is None and item.data is not None:
         data = to_json(item.data)
+    return data
+
+
+def _of_fastapi(item: Any) -> bytes:
+    data = _data_of_fastapi(item)
     head = b"" if item.comment is None else comment(item.comment)
     if item.retry is not None:
         head += b"retry: %d\n" % item.retry

@@ -11,17 +11,17 @@ import inspect
 import random
 from collections.abc import AsyncIterable, Awaitable, Callable, Mapping
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 from starlette.background import BackgroundTask
 from starlette.requests import HTTPConnection
-from starlette.responses import Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from headwater._producer import SendTimeoutError, Settings, Stream
 from headwater._shutdown import end_streams
 
-__all__ = ["EventStreamResponse", "SendTimeoutError", "end_streams", "last_event_id"]
+__all__ = ["EventStreamResponse", "SendTimeoutError", "end_streams", "last_event_id", "to_hub"]
 
 Resume = Callable[[str | None], AsyncIterable[Any] | Awaitable[AsyncIterable[Any] | None] | None]
 
@@ -128,6 +128,25 @@ def last_event_id(connection: HTTPConnection) -> str | None:
         if query.get(name):
             return query[name]
     return None
+
+
+def to_hub(connection: HTTPConnection, address: str) -> Response:
+    """Sends a client to the hub: what asks for an event stream, as `EventSource` does, is redirected (307), and
+    anything else is told the address as `{"url": ...}`, to subscribe there by itself.
+
+    A client that comes back after a broken connection comes with its last event id, which goes into the address.
+
+    Args:
+        connection: The request.
+        address: What `Handover.address` gave. It is for this client only, so neither answer is kept anywhere.
+    """
+    cursor = last_event_id(connection)
+    if cursor is not None:
+        address += f"&{urlencode({'last_event_id': cursor}, errors='replace')}"
+    headers = {"cache-control": "no-store", "referrer-policy": "no-referrer", "vary": "Accept"}
+    if "text/event-stream" in connection.headers.get("accept", ""):
+        return RedirectResponse(address, 307, headers)
+    return JSONResponse({"url": address}, headers=headers)
 
 
 HEADERS = {

@@ -1,10 +1,11 @@
-"""Subscriptions for programs without asyncio.
+"""Subscriptions, publishing and handing over for programs without asyncio.
 
     with headwater.sync.subscribe("https://hub.example/v1/events?topic=orders/*") as items:
         for item in items:
             ...
 
-They behave as those of `headwater.subscribe`, which do the work on a thread of their own.
+They behave as those of `headwater.subscribe`, which do the work on a thread of their own. `Publisher` and `Handover`
+are the twins of `headwater.Publisher` and `headwater.Handover`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from headwater._items import Item
+from headwater._publishing.blocking import Handover, Publisher
 from headwater._state import State
 from headwater._subscription.driver import Driver
 from headwater._subscription.options import Options
@@ -24,7 +26,7 @@ from headwater._subscription.options import Options
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
-__all__ = ["Subscription", "subscribe"]
+__all__ = ["Handover", "Publisher", "Subscription", "subscribe"]
 
 T = TypeVar("T")
 

@@ -1,0 +1,183 @@
+"""Requests to one hub, each tried again until there is an answer that stands."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypedDict
+from urllib.parse import quote, urlencode
+
+import httpx
+
+from headwater._publishing.attempts import Attempts
+from headwater._publishing.errors import PublishError, refusal
+from headwater._subscription.answer import retry_after
+from headwater._subscription.backoff import Retry
+from headwater._subscription.machine import Cause
+from headwater._subscription.request import address, checked, described, tls
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+Refresh = Callable[[Cause], str | Awaitable[str]]
+Body = Callable[[], bytes | AsyncIterator[bytes]]
+
+
+class Options(TypedDict, total=False):
+    """What requests to a hub are like.
+
+    - `token`: the bearer token to start with.
+    - `refresh`: gets another one when the hub has refused the last; it may be asynchronous.
+    - `headers`: further header fields.
+    - `retry`: the waiting times between attempts.
+    - `within`: for how long, in seconds, a request is tried again.
+    - `connect_timeout`: how long, in seconds, an answer may take, of a stream from its end on.
+    - `client`: a client to make the requests with, for proxies and certificates of one's own. It stays the caller's.
+    """
+
+    token: str | None
+    refresh: Refresh | None
+    headers: Mapping[str, str] | None
+    retry: Retry
+    within: float
+    connect_timeout: float
+    client: httpx.AsyncClient | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of an attempt."""
+
+    response: httpx.Response | None = None
+    error: PublishError | None = None
+    retry_after: float | None = None
+
+
+class Transport:
+    """Sends requests to the hub at an address."""
+
+    def __init__(self, url: str, default_within: float, **options: Unpack[Options]):
+        self.base = address(url).copy_with(query=None)
+        self._headers = {name: checked(name, value) for name, value in (options.get("headers") or {}).items()}
+        self._token = options.get("token")
+        self._refresh = options.get("refresh")
+        self._refreshing: asyncio.Lock | None = None
+        self._retry = options.get("retry", Retry())
+        self._within = options.get("within", default_within)
+        self._patience = options.get("connect_timeout", 30.0)
+        self._client = options.get("client")
+        self._is_own = self._client is None
+
+    @property
+    def has_credential(self) -> bool:
+        """Whether it can say who asks."""
+        return self._token is not None or self._refresh is not None
+
+    async def post(self, path: str, body: Body, content_type: str, *wanted: str) -> list[Any]:
+        """POSTs until there is an answer that stands, and returns these members of its JSON.
+
+        Args:
+            path: Of the request, without the hub's address, ready to be sent.
+            body: Makes the body, anew for each attempt.
+            content_type: Of the body.
+            wanted: The members' names.
+
+        Raises:
+            PublishError: There is no such answer.
+            ValueError: The token cannot be sent.
+        """
+        now = time.monotonic
+        attempts = Attempts(self._retry, self._within, refreshes=self._refresh is not None, now=now())
+        while True:
+            token = self._token
+            answer = await self._try(path, body(), content_type, token)
+            if answer.response is not None:
+                return _members(answer.response, wanted)
+            assert answer.error is not None
+            wait = attempts.failed(answer.error, answer.retry_after, now())
+            if wait is None:
+                await self._get_token(token, answer.error)
+            else:
+                await asyncio.sleep(wait)
+
+    async def _try(self, path: str, body: bytes | AsyncIterator[bytes], content_type: str, token: str | None) -> Answer:
+        headers = {**self._headers, "Content-Type": content_type}
+        if token is not None:
+            headers["Authorization"] = checked("Authorization", f"Bearer {token}")
+        client = self._http()
+        url = str(self.base).rstrip("/") + path
+        # Of a stream, each write has this time, and the answer once everything is written.
+        limits = httpx.Timeout(self._patience, pool=None)
+        request = client.build_request("POST", url, content=body, headers=headers, timeout=limits)
+        try:
+            # A redirect would turn it into another request; the error says where it leads.
+            response = await client.send(request, follow_redirects=False)
+        except httpx.TimeoutException as error:
+            return Answer(error=_failure("timeout", f"the hub gave no answer within {self._patience:g} s", error))
+        except httpx.HTTPError as error:
+            return Answer(error=_failure("unreachable", f"the hub cannot be reached: {described(error)}", error))
+        if response.is_success:
+            return Answer(response)
+        if response.has_redirect_location:
+            message = f"the hub's address leads to {response.headers['location']}; give that one"
+            return Answer(error=PublishError("not-a-hub", message, status=response.status_code))
+        refused = refusal(response.status_code, response.headers.get("content-type"), response.content)
+        return Answer(error=refused, retry_after=retry_after(response.headers.get("retry-after", ""), time.time()))
+
+    async def _get_token(self, refused: str | None, error: PublishError) -> None:
+        """Asks for another token, once for all requests whose token was refused."""
+        self._refreshing = self._refreshing or asyncio.Lock()
+        async with self._refreshing:
+            if refused != self._token or self._refresh is None:
+                return
+            try:
+                token = self._refresh(Cause(error.status, error.problem.reason))
+                self._token = await token if inspect.isawaitable(token) else token
+            except Exception as cause:
+                message = f"the hub refused the token with {error.status}, and the refresh hook gave no other: {cause}"
+                raise PublishError("unauthorized", message, status=error.status, problem=error.problem) from cause
+
+    def _http(self) -> httpx.AsyncClient:
+        if self._client is None:
+            self._client = httpx.AsyncClient(verify=tls(), headers={"User-Agent": "headwater-python"})
+        return self._client
+
+    async def aclose(self) -> None:
+        """Closes the client, unless it is the caller's."""
+        if self._is_own and self._client is not None:
+            await self._client.aclose()
+
+
+def topic_path(topic: str, **query: str | None) -> str:
+    """The path of a topic.
+
+    Raises:
+        ValueError: The topic is empty, or has `.` or `..` for a segment, which would lead elsewhere.
+    """
+    segments = topic.split("/")
+    if not topic or "." in segments or ".." in segments:
+        raise ValueError(
+            f"the topic {topic!r} cannot be in an address; give it a name without empty or dotted segments"
+        )
+    given = {name: value for name, value in query.items() if value is not None}
+    path = "/".join(quote(segment, safe="", errors="replace") for segment in segments)
+    return f"/v1/topics/{path}?{urlencode(given, errors='replace')}"
+
+
+def _members(response: httpx.Response, names: tuple[str, ...]) -> list[Any]:
+    try:
+        answer = response.json()
+        return [answer[name] for name in names]
+    except (ValueError, TypeError, LookupError):
+        where = response.request.url.copy_with(query=None)
+        message = f"what answers at {where} is no hub: its answer has no {' and '.join(names)}"
+        raise PublishError("not-a-hub", message, status=response.status_code) from None
+
+
+def _failure(kind: str, message: str, cause: Exception) -> PublishError:
+    error = PublishError(kind, message)
+    error.__cause__ = cause
+    return error
