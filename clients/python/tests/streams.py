@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -154,9 +155,37 @@ async def busy(tag: str) -> EventStreamResponse:
     return EventStreamResponse(events())
 
 
+@routes.get("/watched")
+async def watched(tag: str) -> EventStreamResponse:
+    async def events() -> AsyncIterator[str]:
+        try:
+            await asyncio.Event().wait()
+            yield "never"
+        finally:
+            note(f"left {tag} {time.time()}")
+
+    return EventStreamResponse(events())
+
+
+@routes.get("/clock")
+async def clock(interval: float) -> EventStreamResponse:
+    async def events() -> AsyncIterator[str]:
+        while True:
+            yield str(time.time())
+            await asyncio.sleep(interval)
+
+    return EventStreamResponse(events())
+
+
 @routes.get("/process")
 async def process() -> int:
     return os.getpid()
+
+
+@routes.get("/held")
+async def held() -> tuple[int, int, int]:
+    """This process, how many tasks it has, and how many descriptors."""
+    return os.getpid(), len(asyncio.all_tasks()), len(os.listdir("/proc/self/fd"))
 
 
 app.include_router(routes)
