@@ -90,8 +90,8 @@ pub(crate) fn run(workspace: &Workspace, request: &Request) -> ExitCode {
         part.fail(failure.to_string());
         parts.push(part);
     }
-    // The scenarios of the clients, in Rust, drive this one, too.
-    if (request.wants(Runner::Rust) || request.wants(Runner::Python))
+    // The scenarios of the clients, in Rust, drive this one, too; a browser test has an example with it.
+    if [Runner::Rust, Runner::Node, Runner::Python].into_iter().any(|runner| request.wants(runner))
         && let Err(failure) = python::install_package(workspace)
     {
         let mut part = Part::new("the Python package");

@@ -1,0 +1,93 @@
+"""Answers on their way from the provider into the hub, and what stops them.
+
+A chat is a topic, `chats/<chat>`, with its questions; each answer is a topic below it, whose events are tokens, and
+which ends when the answer does. A worker knows the answers that it generates itself and no others: everything that
+concerns more than one of them goes through the hub.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable
+from uuid import UUID, uuid4
+
+import httpx
+import provider
+import settings
+from headwater import Event, Publisher, State, subscribe
+
+STOPS = "control/stops"
+"""Whoever wants an answer to stop says so here, with its topic, and the worker that generates it hears of it."""
+
+
+class Answers:
+    """The answers that this worker generates."""
+
+    def __init__(self, publisher: Publisher):
+        self._publisher = publisher
+        self._running: dict[str, asyncio.Task[None]] = {}
+
+    async def ask(self, chat: UUID, question: str) -> UUID:
+        """Stores a question, and begins to answer it. The answer goes on whoever reads it, and when nobody does."""
+        answer = uuid4()
+        await self._publisher.publish(f"chats/{chat}", {"answer": str(answer), "text": question}, type="question")
+        topic = f"chats/{chat}/{answer}"
+        self._running[topic] = asyncio.create_task(self._generate(topic, await history(chat)))
+        return answer
+
+    async def stop(self, chat: UUID, answer: UUID) -> None:
+        """Tells the worker that generates an answer to stop."""
+        await self._publisher.publish(STOPS, f"chats/{chat}/{answer}")
+
+    async def listen(self, listening: Callable[[], None]) -> None:
+        """Cancels what is to stop, for ever."""
+        url = f"{settings.HUB}/v1/events?topic={STOPS}"
+
+        def on_state(state: State) -> None:
+            if state.name == "open":
+                listening()
+
+        async with subscribe(url, token=settings.HUB_TOKEN, on_state=on_state) as items:
+            async for item in items:
+                if isinstance(item, Event) and (running := self._running.get(item.data)):
+                    running.cancel()
+
+    async def close(self) -> None:
+        """Cancels everything; readers are told that the answers end."""
+        for running in self._running.values():
+            running.cancel()
+        await asyncio.gather(*self._running.values(), return_exceptions=True)
+
+    async def _generate(self, topic: str, messages: list[provider.Message]) -> None:
+        try:
+            # However it ends, the topic ends with it: `done`, `error`, or `cancelled`.
+            await self._publisher.publish_stream(topic, provider.answer(messages), final=True, type="token")
+        except Exception:
+            log.exception("the answer %s has failed", topic)
+        finally:
+            del self._running[topic]
+
+
+async def history(chat: UUID) -> list[provider.Message]:
+    """What was said in a chat, whichever worker said it: the log of the hub."""
+    headers = {"accept": "application/json"}
+    if settings.HUB_TOKEN:
+        headers["authorization"] = f"Bearer {settings.HUB_TOKEN}"
+    topics = f"topic=chats/{chat}&topic=chats/{chat}/*"
+    messages: dict[str, provider.Message] = {}
+    async with httpx.AsyncClient(headers=headers) as client:
+        url = f"{settings.HUB}/v1/events?{topics}&since=earliest&wait=0&limit=10000"
+        answer = await client.get(url)
+        answer.raise_for_status()
+        for event in answer.json()["events"]:
+            if event["event"] == "question":
+                question = json.loads(event["data"])
+                topic = f"chats/{chat}/{question['answer']}"
+                messages[f"question {topic}"] = {"role": "user", "content": question["text"]}
+                messages[topic] = {"role": "assistant", "content": ""}
+            elif event["event"] == "token" and event["topic"] in messages:
+                messages[event["topic"]]["content"] += event["data"]
+    return [message for message in messages.values() if message["content"]]
+
+
+log = logging.getLogger("uvicorn.error")
