@@ -82,34 +82,25 @@ def read_control(event: Event) -> Item:
     """The item of an event whose type begins with `headwater.`; the event itself when its data is not as documented."""
     try:
         data = json.loads(event.data)
+        if not isinstance(data, dict):
+            return event
+        # JSON can name half of a surrogate pair, which no text has.
+        "".join(value for value in data.values() if isinstance(value, str)).encode()
     except (ValueError, RecursionError):
-        return event
-    if not isinstance(data, dict):
         return event
     id = event.id
     match event.type.removeprefix(PREFIX), data:
         case "gap", {"reason": str(reason), "requested": str(requested), "resumed_at": str(resumed_at)}:
-            item: Item = Gap(reason, requested, resumed_at, id)
+            return Gap(reason, requested, resumed_at, id)
         case "closing", {"reason": str(reason), "reconnect_ms": int(ms)} if _is_time(ms):
-            item = Closing(reason, ms, id)
+            return Closing(reason, ms, id)
         case "expiring", {"expires_at": str(expires_at), "session": str(session)}:
-            item = Expiring(expires_at, session, id)
+            return Expiring(expires_at, session, id)
         case "end", {"reason": str(reason), "topic": str(topic)}:
-            item = End(reason, topic, id)
-        case _:
-            item = event
-    return item if _is_text(item) else event
+            return End(reason, topic, id)
+    return event
 
 
 def _is_time(ms: Any) -> bool:
     # True and False are integers, too.
     return not isinstance(ms, bool) and 0 <= ms < 1 << 64
-
-
-def _is_text(item: Item) -> bool:
-    """Whether no member has half of a surrogate pair, which JSON can name and no text has."""
-    try:
-        repr(item).encode()
-    except UnicodeEncodeError:
-        return False
-    return True
