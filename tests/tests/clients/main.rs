@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+// FWK-06: the suite is the same for clients of all languages.
 /// Makes a test of each scenario for each client.
 macro_rules! scenarios {
     ($($scenario:ident),+ $(,)?) => {
