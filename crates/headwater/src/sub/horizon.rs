@@ -4,7 +4,6 @@ use headwater_log::Position;
 use reqwest::header::ACCEPT;
 use reqwest::{Client, Method, RequestBuilder, StatusCode, Url};
 
-use crate::Failure;
 use crate::remote::{Hub, read_json};
 
 /// Where a replay ends.
@@ -12,21 +11,23 @@ pub(super) struct Horizon {
     hub: Hub,
     /// `/v1/events` with the topics.
     address: Url,
-    client: Client,
+    /// Made by [`Self::look`]: most runs need none.
+    client: Option<Client>,
     /// The newest event when [`Self::look`] was called; none when the hub did not say.
     head: Option<Position>,
 }
 
 impl Horizon {
-    pub(super) fn new(hub: &Hub, topics: &[String]) -> Result<Self, Failure> {
+    pub(super) fn new(hub: &Hub, topics: &[String]) -> Self {
         let mut address = hub.at(&["v1", "events"]);
         address.query_pairs_mut().extend_pairs(topics.iter().map(|topic| ("topic", topic)));
-        Ok(Self { hub: hub.clone(), address, client: hub.client()?, head: None })
+        Self { hub: hub.clone(), address, client: None, head: None }
     }
 
     /// Asks for the newest event. Without an answer there is none; the stream itself tells what is wrong.
     pub(super) async fn look(&mut self) {
-        let Ok(request) = self.request(Method::HEAD, &[("since", "latest")]) else { return };
+        self.client = self.hub.client().ok();
+        let Some(request) = self.request(Method::HEAD, &[("since", "latest")]) else { return };
         let Ok(answer) = self.hub.ask(request.header(ACCEPT, "text/event-stream")).await else { return };
         let cursor = answer.headers().get("headwater-cursor").and_then(|cursor| cursor.to_str().ok());
         self.head = cursor.and_then(|cursor| cursor.parse().ok());
@@ -52,7 +53,7 @@ impl Horizon {
         if id.is_empty() {
             return false;
         }
-        let Ok(request) = self.request(Method::GET, &[("last_event_id", id), ("wait", "0"), ("limit", "1")]) else {
+        let Some(request) = self.request(Method::GET, &[("last_event_id", id), ("wait", "0"), ("limit", "1")]) else {
             return false;
         };
         match self.hub.ask(request.header(ACCEPT, "application/json")).await {
@@ -65,10 +66,10 @@ impl Horizon {
         }
     }
 
-    fn request(&self, method: Method, query: &[(&str, &str)]) -> Result<RequestBuilder, Failure> {
+    fn request(&self, method: Method, query: &[(&str, &str)]) -> Option<RequestBuilder> {
         let mut address = self.address.clone();
         address.query_pairs_mut().extend_pairs(query);
-        self.hub.request(&self.client, method, address)
+        self.hub.request(self.client.as_ref()?, method, address).ok()
     }
 
     fn compare(&self, id: &str, is_so: impl Fn(u64, u64) -> bool) -> bool {
