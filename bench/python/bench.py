@@ -1,4 +1,4 @@
-"""Decoders of event streams for Python, on the same bytes in one run.
+"""Decoders of event streams for Python, on the same bytes in one run, and then producers (`producers.py`).
 
 CPU time of this process, the median of several rounds in turn. All decoders are checked to see the same events.
 """
@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 import httpx
 import httpx_sse
+import producers
 from ld_eventsource.reader import _BufferedLineReader, _SSEReader
 from openai._streaming import SSEDecoder
 
@@ -116,6 +117,7 @@ def main() -> None:
         for name, seconds in medians.items():
             rate = len(stream) / seconds / 1e6
             print(f"  {name:26} {seconds:7.3f} s {rate:8.1f} MB/s {fastest / seconds:6.1f} times the fastest other")
+    producers.main()
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from servers import PATIENCE
 from starlette.requests import Request
 from starlette.responses import Response
 
-from headwater import Handover, PublishError, iter_events, sync
+from headwater import Handover, PublishError, sync
 from headwater.starlette import to_hub
 
 
@@ -30,9 +30,10 @@ def publish(hub: Hub, topic: str, data: str) -> str:
 
 
 def first_event(url: str) -> str:
-    with httpx.stream("GET", url, timeout=PATIENCE) as response:
-        assert response.status_code == 200, response.read()
-        return next(iter_events(response)).data
+    headers = {"accept": "application/json"}
+    response = httpx.get(f"{url}&wait=5", headers=headers, timeout=PATIENCE)
+    assert response.status_code == 200, response.text
+    return str(response.json()["events"][0]["data"])
 
 
 def test_a_ticket_opens_what_it_is_for(guarded: Hub) -> None:
