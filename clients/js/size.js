@@ -1,50 +1,48 @@
-// What the package weighs in a page: minified and gzipped, by what a page imports.
+// What the package weighs in a page, in bytes: bundled and minified by esbuild, gzipped.
+//
+// Imports that a page makes only when it needs them (`import()`) are left out of what it loads before its stream opens, as
+// bundlers make files of their own of them; a whole bundle has them inside.
 
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 
 const ROOT = new URL(".", import.meta.url).pathname;
 
-/** What a page writes, by name. */
-const PAGES = {
-  core: 'export { subscribe } from "./src/index.js";',
-  browsers: 'export * from "./src/index.js"; export * from "./src/eventsource.js";',
-  decode: 'export { events } from "./src/decode.js";',
+/**
+ * What is weighed: what a page writes, and whether the parts that may be loaded later are inside.
+ * @type {Record<string, {page: string, whole: boolean}>}
+ */
+const BUNDLES = {
+  // To open a stream, decode it, come back after each end of it, and iterate over its items.
+  core: { page: 'export { subscribe } from "./src/index.js";', whole: false },
+  // Everything there is for browsers: also the class `EventSource`, stores, long poll, tabs, refusals, the life of the page.
+  all: { page: 'export * from "./src/index.js"; export * from "./src/eventsource.js";', whole: true },
+  decode: { page: 'export { events } from "./src/decode.js";', whole: true },
 };
 
-/**
- * Bytes that a page loads at the start, and with every part that may follow.
- * @param {keyof typeof PAGES} page
- */
-export async function size(page) {
-  const { metafile, outputFiles } = await build({
-    stdin: { contents: PAGES[page], resolveDir: ROOT },
-    absWorkingDir: ROOT,
+/** @type {import("esbuild").Plugin} */
+const later = {
+  name: "later",
+  setup({ onResolve }) {
+    onResolve({ filter: /^/ }, ({ kind, path }) => (kind === "dynamic-import" ? { path, external: true } : undefined));
+  },
+};
+
+/** @param {keyof typeof BUNDLES} name */
+export async function size(name) {
+  const { page, whole } = BUNDLES[name];
+  const { outputFiles } = await build({
+    stdin: { contents: page, resolveDir: ROOT },
     bundle: true,
-    splitting: true,
     minify: true,
     format: "esm",
     target: "es2022",
-    outdir: "out",
     write: false,
-    metafile: true,
+    plugins: whole ? [] : [later],
   });
-  const weights = new Map(outputFiles.map(({ path, contents }) => [path.slice(ROOT.length), gzipSync(contents, { level: 9 }).length]));
-  /** @type {Set<string>} */
-  const start = new Set();
-  const visit = (/** @type {string} */ output) => {
-    if (start.has(output)) return;
-    start.add(output);
-    for (const { path, kind } of metafile.outputs[output].imports) if (kind === "import-statement") visit(path);
-  };
-  visit("out/stdin.js");
-  const sum = (/** @type {Iterable<string>} */ outputs) => [...outputs].reduce((total, output) => total + (weights.get(output) ?? 0), 0);
-  return { start: sum(start), whole: sum(weights.keys()) };
+  return gzipSync(outputFiles[0].contents, { level: 9 }).length;
 }
 
 if (process.argv[1] === new URL(import.meta.url).pathname) {
-  for (const page of /** @type {(keyof typeof PAGES)[]} */ (Object.keys(PAGES))) {
-    const { start, whole } = await size(page);
-    console.log(`${page}: ${start} bytes at the start, ${whole} with every part`);
-  }
+  for (const name of Object.keys(BUNDLES)) console.log(`${name}: ${await size(name)} bytes`);
 }

@@ -10,8 +10,7 @@ const HOUR = 3_600_000;
  * @returns {number} milliseconds
  */
 export function delay(failures, { first = 1000, most = 30_000 }, floors) {
-  const floor = Math.max(0, ...floors.map((floor) => Math.min(floor, HOUR)));
-  return floor + Math.random() * Math.min(most, first * 2 ** (failures - 1));
+  return Math.min(Math.max(0, ...floors), HOUR) + Math.random() * Math.min(most, first * 2 ** (failures - 1));
 }
 
 /**
@@ -19,6 +18,6 @@ export function delay(failures, { first = 1000, most = 30_000 }, floors) {
  * @returns {number} what its `Retry-After` says, in milliseconds
  */
 export function retryAfter(response) {
-  const value = response.headers.get("retry-after") ?? "";
-  return (/^\d+$/.test(value) ? +value * 1000 : Date.parse(value) - Date.now()) || 0;
+  const value = /** @type {any} */ (response.headers.get("retry-after"));
+  return value * 1000 || Date.parse(value) - Date.now() || 0;
 }

@@ -16,6 +16,7 @@ const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 const STREAM = { stream: true };
 const encoder = new TextEncoder();
 
+
 /**
  * An event of a stream.
  * @typedef {object} StreamEvent
@@ -42,6 +43,17 @@ const encoder = new TextEncoder();
  * @property {string} [lastEventId] the last event id in force at the start
  */
 
+/**
+ * Is given an event, and whether its block had an id of its own.
+ * @typedef {(event: StreamEvent | Gap, hasId: boolean) => void} Take
+ */
+
+/**
+ * A block at its beginning.
+ * @type {{data?: string, id?: string, topic?: string, type: string, size: number}}
+ */
+const BLANK = { type: "", size: 0 };
+
 /** An incremental decoder of one stream. No bytes make it throw. */
 export class Decoder {
   /** The last event id in force. It changes at the blank line that ends a block, also of one without data. */
@@ -59,16 +71,8 @@ export class Decoder {
   #wide = false;
   /** The last byte was a CR: an LF that comes now belongs to it. */
   #afterCr = false;
-
-  // The block being read.
-  /** @type {string | undefined} */
-  #data;
-  /** @type {string | undefined} */
-  #id;
-  /** @type {string | undefined} */
-  #topic;
-  #type = "";
-  #size = 0;
+  /** The block being read. */
+  #block = BLANK;
 
   /** @param {DecoderOptions} [options] */
   constructor({ maxEvent = MAX_EVENT, lastEventId = "" } = {}) {
@@ -79,75 +83,52 @@ export class Decoder {
   /**
    * Takes the next piece of the stream.
    * @param {Uint8Array | string} chunk
-   * @param {(event: StreamEvent | Gap, hasId: boolean) => void} [each] is given every event, and whether its block
-   *   had an id of its own, instead of the list
+   * @param {Take} [each] is given every event instead of the list
    * @returns {(StreamEvent | Gap)[]} the events that are complete now
    */
   push(chunk, each) {
     /** @type {(StreamEvent | Gap)[]} */
     const events = [];
-    const take = each ?? ((event) => events.push(event));
-    const bytes = typeof chunk === "string" ? encoder.encode(chunk) : chunk;
-    const length = bytes.length;
-    let from = 0;
-    if (length && this.#afterCr) {
-      this.#afterCr = false;
-      if (bytes[0] === LF) from = 1;
-    }
-    let end = length;
-    while (end > from && bytes[end - 1] !== LF && bytes[end - 1] !== CR) end--;
-    if (end > from) {
-      this.#afterCr = end === length && bytes[end - 1] === CR;
+    let bytes = typeof chunk === "string" ? encoder.encode(chunk) : chunk;
+    if (this.#afterCr && bytes[0] === LF) bytes = bytes.subarray(1);
+    let end = bytes.length;
+    while (end && bytes[end - 1] !== LF && bytes[end - 1] !== CR) end--;
+    if (chunk.length) this.#afterCr = bytes[end - 1] === CR && end === bytes.length;
+    if (end) {
+      let lines = bytes.subarray(0, end);
       if (this.#length) {
-        let first = from;
-        while (bytes[first] !== LF && bytes[first] !== CR) first++;
-        this.#keep(bytes.subarray(from, first));
-        const line = utf8.decode(this.#pending.subarray(0, this.#length));
+        this.#keep(lines);
+        lines = this.#pending.subarray(0, this.#length);
         this.#length = 0;
-        this.#read(line + "\n", take);
-        from = first + (bytes[first] === CR && bytes[first + 1] === LF ? 2 : 1);
       }
-      if (end > from) {
-        const lines = bytes.subarray(from, end);
-        const text = utf8.decode(lines, this.#wide ? STREAM : undefined);
-        this.#wide = text.length !== lines.length;
-        this.#read(text, take);
-      }
+      const text = utf8.decode(lines, this.#wide ? STREAM : undefined);
+      this.#wide = text.length !== lines.length;
+      this.#read(text, each ?? ((event) => events.push(event)));
     }
-    if (end < length) this.#keep(bytes.subarray(end));
+    // What is too long already is not kept any further: a code unit is at most three bytes, and a field's name is short.
+    if (end < bytes.length && this.#length <= 3 * this.#maxEvent + 16) this.#keep(bytes.subarray(end));
     return events;
   }
 
-  /**
-   * Holds the beginning of a line, as much of it as is needed to see that it is too long.
-   * @param {Uint8Array} bytes
-   */
+  /** @param {Uint8Array} bytes */
   #keep(bytes) {
-    // A code unit is at most three bytes, and a field's name is short.
-    const most = 3 * this.#maxEvent + 16;
-    if (this.#length + bytes.length > most) bytes = bytes.subarray(0, most - this.#length);
-    const length = this.#length + bytes.length;
-    if (length > this.#pending.length) {
-      const larger = new Uint8Array(2 * length);
-      larger.set(this.#pending.subarray(0, this.#length));
-      this.#pending = larger;
+    const before = this.#pending;
+    const from = this.#length;
+    this.#length += bytes.length;
+    if (this.#length > before.length) {
+      this.#pending = new Uint8Array(2 * this.#length);
+      this.#pending.set(before);
     }
-    this.#pending.set(bytes, this.#length);
-    this.#length = length;
+    this.#pending.set(bytes, from);
   }
 
   /**
    * @param {string} text whole lines with their ends
-   * @param {(event: StreamEvent | Gap, hasId: boolean) => void} take
+   * @param {Take} take
    */
   #read(text, take) {
-    const most = this.#maxEvent;
-    let data = this.#data;
-    let id = this.#id;
-    let topic = this.#topic;
-    let type = this.#type;
-    let size = this.#size;
-    let at = !this.#begun && text.charCodeAt(0) === 0xfeff ? 1 : 0;
+    let { data, id, topic, type, size } = this.#block;
+    let at = this.#begun || text.charCodeAt(0) !== 0xfeff ? 0 : 1;
     this.#begun = true;
     let lf = text.indexOf("\n", at);
     let cr = text.indexOf("\r", at);
@@ -159,12 +140,13 @@ export class Decoder {
         next = cr + 1 === lf ? cr + 2 : cr + 1;
         cr = text.indexOf("\r", next);
       }
+      const first = text.charCodeAt(at);
       if (end === at) {
         // The blank line that ends the block.
         const requested = this.lastEventId;
         const last = (this.lastEventId = id ?? requested);
         const hasId = id !== undefined;
-        if (size > most) {
+        if (size > this.#maxEvent) {
           take({ kind: "gap", reason: "oversized", requested, resumedAt: last, id: last }, hasId);
         } else if (data !== undefined) {
           take({ kind: "event", type: type || "message", data, id: last, topic }, hasId);
@@ -172,33 +154,28 @@ export class Decoder {
         data = id = topic = undefined;
         type = "";
         size = 0;
-      } else if (text.charCodeAt(at) !== COLON) {
-        const first = text.charCodeAt(at);
+      } else if (first !== COLON) {
         let from = at + nameLength(text, at, first);
-        if (from > at) {
-          if (text.charCodeAt(from) === COLON) from += text.charCodeAt(from + 1) === SPACE ? 2 : 1;
-          else if (from !== end) from = at;
-        }
-        size += end - from;
-        // What is too large already is not gathered any further.
-        if (from !== at && size <= most) {
-          const value = text.slice(from, end);
-          if (first === 100) data = data === undefined ? value : data + "\n" + value;
-          else if (first === 101) type = value;
-          else if (first === 116) topic = value;
-          else if (first === 114) {
-            if (/^\d+$/.test(value)) this.retry = +value;
-          } else if (!value.includes("\0")) id = value;
+        const after = text.charCodeAt(from);
+        if (from > at && (after === COLON || from === end)) {
+          if (after === COLON) from += text.charCodeAt(from + 1) === SPACE ? 2 : 1;
+          size += end - from;
+          // What is too large already is not gathered any further.
+          if (size <= this.#maxEvent) {
+            const value = text.slice(from, end);
+            if (first === 100) data = data === undefined ? value : data + "\n" + value;
+            else if (first === 101) type = value;
+            else if (first === 116) topic = value;
+            else if (first === 114) {
+              if (/^\d+$/.test(value)) this.retry = +value;
+            } else if (!value.includes("\0")) id = value;
+          }
         }
       }
       at = next;
-      if (lf < next && lf >= 0) lf = text.indexOf("\n", next);
+      if (lf >= 0 && lf < next) lf = text.indexOf("\n", next);
     }
-    this.#data = data;
-    this.#id = id;
-    this.#topic = topic;
-    this.#type = type;
-    this.#size = size;
+    this.#block = { data, id, topic, type, size };
   }
 }
 
@@ -211,12 +188,10 @@ export class Decoder {
  */
 function nameLength(text, at, first) {
   if (first === 100) {
-    const data = text.charCodeAt(at + 1) === 97 && text.charCodeAt(at + 2) === 116 && text.charCodeAt(at + 3) === 97;
-    return data ? 4 : 0;
+    return text.charCodeAt(at + 1) === 97 && text.charCodeAt(at + 2) === 116 && text.charCodeAt(at + 3) === 97 ? 4 : 0;
   }
   if (first === 105) return text.charCodeAt(at + 1) === 100 ? 2 : 0;
-  const name = first === 101 ? "event" : first === 114 ? "retry" : "topic";
-  return text.startsWith(name, at) ? 5 : 0;
+  return text.startsWith(first === 101 ? "event" : first === 114 ? "retry" : "topic", at) ? 5 : 0;
 }
 
 /**

@@ -5,21 +5,27 @@
 
 import { delay } from "./backoff.js";
 import { toItem } from "./items.js";
-import { Known } from "./known.js";
+import { knownIds } from "./known.js";
 import { request } from "./request.js";
 import { readStream } from "./stream.js";
 
-/** @import { Gap, StreamEvent } from "./decode.js" */
+/** @import { credential } from "./credential.js" */
 /** @import { SubscriptionError } from "./error.js" */
-/** @import { Fallback } from "./fallback.js" */
+/** @import { fallback } from "./fallback.js" */
 /** @import { Closing, Item } from "./items.js" */
-/** @import { Failure, FailureReason, Outcome } from "./request.js" */
-/** @import { Saver } from "./saver.js" */
+/** @import { FailureReason, Outcome } from "./request.js" */
+/** @import { saver } from "./saver.js" */
 /** @import { Store } from "./store.js" */
+/** @import { Tabs } from "./tabs.js" */
 
 /**
  * Why a credential is asked for: the status that refused the last one, or 0 with `expiring`, `expired` or `revoked`.
  * @typedef {{status: number, reason: string}} RefreshCause
+ */
+
+/**
+ * Gets a new bearer token. Without one in return the old is kept, as where the credential is a cookie.
+ * @typedef {(cause: RefreshCause) => string | void | Promise<string | void>} RefreshHook
  */
 
 /**
@@ -33,8 +39,7 @@ import { readStream } from "./stream.js";
  * @property {string} [lastEventId] the cursor to start from; it wins over the stored one
  * @property {Store} [store] keeps the cursor
  * @property {string} [storeKey] the cursor's key; default: the address without its credentials and its cursor
- * @property {(cause: RefreshCause) => string | void | Promise<string | void>} [refresh] gets a new bearer token;
- *   without one in return the old is kept, as where the credential is a cookie
+ * @property {RefreshHook} [refresh] is asked when the credential is refused or ends
  * @property {(state: State) => void} [onState] is told every change of state
  * @property {{first?: number, most?: number, stable?: number, failures?: number}} [retry] the waiting times:
  *   default 1 s, 30 s, a minute, and any number of failures in a row
@@ -65,52 +70,52 @@ import { readStream } from "./stream.js";
  * @typedef {object} Sink
  * @property {(item: Item, hasId: boolean) => void} item the item, and whether it has an id of its own
  * @property {(id: string) => void} cursor the cursor has moved without an item
- * @property {(state: State) => void} [state]
+ * @property {(state: State) => void} state
  * @property {() => Promise<void> | undefined} [room] resolves when more may come; nothing is read before
  */
 
-/** The path of a hub's streams. */
-const HUB = /\/v1\/events$/;
+/** The longest time of a timer, in milliseconds: 25 days. */
+const FOREVER = 2 ** 31 - 1;
 
 export class Engine {
-  /** @type {State | undefined} */
-  state;
+  /** @type {State} */
+  state = { name: "connecting" };
   /** The last id received: where the next attempt goes on. */
   lastEventId = "";
-  /** @type {number | undefined} the reconnection time of the stream, in milliseconds */
-  retry;
-  /** Attempts poll instead of reading a stream. */
-  polling = false;
-  /** Whether that may change; a request with a body is not made twice. */
-  auto = false;
+  /** The reconnection time of the stream, in milliseconds. */
+  retry = 0;
   /** Streams in a row that died young. */
   deaths = 0;
+  /** Until when bytes have to come, in milliseconds. */
+  deadline = Infinity;
 
-  /** When bytes came last, and how long none may come; in milliseconds. */
-  heard = 0;
-  silence = Infinity;
+  /** The network is gone, or the page sleeps. */
+  offline = false;
+  /** The number of the connection. */
+  connection = 0;
+  /** Whether an id was received on an earlier one. */
+  repeats = knownIds();
 
-  /** The server is a hub, which may speak long poll. */
-  #hub;
-  /** @type {Fallback | undefined} */
-  #fallback;
-  /** @type {Saver | undefined} */
-  #saver;
+  // What only some options ask for.
+  /** @type {ReturnType<typeof saver> | undefined} */
+  store;
+  /** @type {ReturnType<typeof credential> | undefined} */
+  credential;
+  /** @type {Tabs | undefined} */
+  tabs;
+
+  /** Ends everything for good. */
+  #end = new AbortController();
   #failures = 0;
-  #closed = false;
-  #suspended = false;
-  #known = new Known();
-  /** The next attempt is the one right after a refresh. */
-  #refreshed = false;
+  /** The server may speak long poll. */
+  #polls;
+  /** @type {ReturnType<typeof fallback> | undefined} */
+  #fallback;
   /** @type {Closing | undefined} the closing event of this stream */
   #closing;
-  /** @type {AbortController | undefined} of the attempt under way */
-  #controller;
-  /** @type {(() => void) | undefined} ends the waiting */
-  #wake;
-  #aborted = () => this.close();
-  /** @type {(() => void) | undefined} */
-  #unwatch;
+  #controller = new AbortController();
+  /** Ends the waiting. */
+  #wake = () => {};
 
   /**
    * @param {string | URL} url
@@ -119,54 +124,33 @@ export class Engine {
    * @throws {TypeError} when no request can be made of the address and the options
    */
   constructor(url, options, sink) {
-    // A worker has no document.
-    this.url = new URL(url, globalThis.document?.baseURI ?? globalThis.location?.href);
+    const { body, method = body == null ? "GET" : "POST", headers, credentials, transport = "auto", signal } = options;
+    this.url = absolute(url);
     this.options = options;
     this.sink = sink;
     this.token = options.token;
-    const { body, method = body == null ? "GET" : "POST", headers, credentials, transport = "auto" } = options;
+    /** Attempts poll instead of reading a stream. */
     this.polling = transport === "poll";
+    /** Whether that may change; a request with a body is not made twice. */
     this.auto = transport === "auto" && method === "GET";
-    this.#hub = HUB.test(this.url.pathname);
+    /** The address is that of a hub. */
+    this.hub = this.url.pathname.endsWith("/v1/events");
+    this.#polls = this.hub;
     /** @type {RequestInit} */
     this.init = { method, body, headers, credentials, cache: "no-store" };
     // What is wrong with them is said here and not after every attempt.
     new Request(this.url, this.init);
-  }
-
-  /** Begins. */
-  start() {
-    const { signal } = this.options;
-    if (signal?.aborted) return this.close();
-    signal?.addEventListener("abort", this.#aborted);
-    this.#live();
+    signal?.addEventListener("abort", () => this.close(), { signal: this.#end.signal });
+    if (signal?.aborted) this.close();
     this.#run();
-  }
-
-  /** Lets the life of the page suspend and wake it. */
-  async #live() {
-    if (!globalThis.document) return;
-    const part = await import("./lifecycle.js").catch(() => undefined);
-    if (!this.#closed) this.#unwatch = part?.watch(this);
+    // The life of the page suspends and wakes it.
+    if (globalThis.document) import("./lifecycle.js").then(({ watch }) => watch(this, this.#end.signal)).catch(() => {});
   }
 
   /** Drops the connection, or the waiting, and connects at once. */
   restart() {
-    this.#controller?.abort("restart");
-    this.#wake?.();
-  }
-
-  /** Drops the connection until `resume`: the network is gone, or the page sleeps. */
-  suspend() {
-    this.#suspended = true;
-    this.restart();
-  }
-
-  /** Connects again after `suspend`. */
-  resume() {
-    if (!this.#suspended) return;
-    this.#suspended = false;
-    this.#wake?.();
+    this.#controller.abort("restart");
+    this.#wake();
   }
 
   /**
@@ -175,10 +159,8 @@ export class Engine {
    * @param {SubscriptionError} [error] where it did not end well
    */
   close(reason = "aborted", error) {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#unwatch?.();
-    this.options.signal?.removeEventListener("abort", this.#aborted);
+    if (this.#end.signal.aborted) return;
+    this.#end.abort();
     this.restart();
     this.become({ name: "closed", reason: error?.reason ?? reason, error });
   }
@@ -187,8 +169,8 @@ export class Engine {
    * Everything up to here was handled: it is stored.
    * @param {string} id
    */
-  handled(id) {
-    this.#saver?.save(id);
+  save(id) {
+    this.store?.save(id);
   }
 
   /**
@@ -197,6 +179,15 @@ export class Engine {
    */
   fetch(url, init) {
     return (this.options.fetch ?? fetch)(url, { ...this.init, ...init });
+  }
+
+  /**
+   * Waits until there is room for more, or the exchange has ended.
+   * @param {AbortSignal} signal
+   */
+  async room(signal) {
+    const room = this.sink.room?.();
+    if (room && !signal.aborted) await new Promise((resolve) => room.then((signal.onabort = resolve)));
   }
 
   /**
@@ -210,17 +201,16 @@ export class Engine {
     const { kind, id } = item;
     // A gap or the like is news on every connection.
     const repeatable = hasId && id && (kind === "event" || kind === "end");
-    if (repeatable && this.options.dedupe !== false && this.#known.has(id)) return this.move(id);
+    if (repeatable && this.options.dedupe !== false && this.repeats(id, this.connection)) return this.move(id);
     this.lastEventId = id;
     if (kind === "closing") this.#closing = item;
-    const renewable = kind === "expiring" && !relayed && this.options.refresh && HUB.test(this.url.pathname);
-    if (renewable) this.#renew(item.session);
+    if (kind === "expiring" && !relayed) this.credential?.renew(item.session);
     this.sink.item(item, hasId);
   }
 
   /** What was received until now is not to be repeated from here on. */
   again() {
-    this.#known.next();
+    this.connection++;
   }
 
   /**
@@ -228,54 +218,36 @@ export class Engine {
    * @param {string} id
    */
   move(id) {
-    if (id === this.lastEventId) return;
-    this.lastEventId = id;
-    this.sink.cursor(id);
+    if (id !== this.lastEventId) this.sink.cursor((this.lastEventId = id));
   }
 
   /** @param {State} state */
   become(state) {
-    if (state.name === "connecting" && this.state?.name === "connecting") return;
     this.state = state;
-    this.sink.state?.(state);
-    try {
-      this.options.onState?.(state);
-    } catch (error) {
-      // It is the caller's, and no reason to stop.
-      queueMicrotask(() => {
-        throw error;
-      });
-    }
+    this.sink.state(state);
+    // What it throws is the caller's, and no reason to stop.
+    new Promise(() => this.options.onState?.(state));
   }
 
   async #run() {
-    const { lastEventId, store, storeKey } = this.options;
-    this.become({ name: "connecting" });
-    if (store) {
-      const { saver } = await import("./saver.js");
-      this.#saver = saver(store, storeKey, this.url);
-    }
+    const { lastEventId, store, share, refresh } = this.options;
+    this.lastEventId = lastEventId ?? "";
+    if (store || refresh || share) await (await import("./extras.js")).prepare(this);
     // Whoever closes it right away, also behind an `await`, makes no request.
     await null;
-    this.lastEventId = await (lastEventId ?? this.#saver?.load() ?? "");
-    if (lastEventId === undefined && this.lastEventId) this.#known.has(this.lastEventId);
-    const tabs = this.options.share && (await import("./tabs.js").then(({ join }) => join(this)).catch(() => undefined));
-    while (!this.#closed) {
-      if (this.#suspended) {
-        this.become({ name: "waiting", reason: "offline", failures: this.#failures });
-        await this.#pause();
+    while (!this.#end.signal.aborted) {
+      if (this.offline) this.become({ name: "waiting", reason: "offline", failures: this.#failures });
+      else if (this.tabs?.lead() ?? true) {
+        const controller = (this.#controller = new AbortController());
+        const closing = this.#closing?.reason;
+        this.#closing = undefined;
+        if (closing === "expired" || closing === "revoked") await this.credential?.ended(closing);
+        if (controller.signal.aborted) continue;
+        this.become({ name: "connecting" });
+        await this.#conclude(await this.#attempt(controller), controller.signal);
         continue;
       }
-      if (tabs && !tabs.lead()) {
-        await this.#pause();
-        continue;
-      }
-      const closing = this.#closing?.reason;
-      this.#closing = undefined;
-      const controller = (this.#controller = new AbortController());
-      if (closing === "expired" || closing === "revoked") await this.#refresh({ status: 0, reason: closing });
-      this.become({ name: "connecting" });
-      if (!controller.signal.aborted) await this.#conclude(await this.#attempt(controller), controller.signal);
+      await this.#pause(FOREVER);
     }
   }
 
@@ -289,36 +261,32 @@ export class Engine {
     if (fallback) return fallback.poll(controller);
     const { late = 5000, deaths = 5 } = this.options.fallback ?? {};
     const probe = new AbortController();
-    const watch = async () => (await this.#load())?.probe(controller, probe);
-    const timer = this.auto && this.#hub ? setTimeout(watch, late) : undefined;
+    const ask = async () => (await this.#load())?.probe(controller, probe);
+    const timer = this.auto && this.#polls ? setTimeout(ask, late) : undefined;
     const alive = () => {
       clearTimeout(timer);
       probe.abort();
     };
     try {
-      const answer = await request(this, "text/event-stream", controller);
-      if (!("response" in answer)) return answer;
-      this.#refreshed = false;
+      const { response, ...outcome } = await request(this, "text/event-stream", controller);
+      if (!response) return outcome;
       this.become({ name: "open", transport: "stream" });
       const opened = performance.now();
-      this.#hub ||= answer.response.headers.has("headwater-heartbeat");
-      const end = await readStream(this, answer.response, controller, alive);
-      const well = this.lived(performance.now() - opened) || this.#closing || controller.signal.reason === "restart";
+      this.#polls ||= response.headers.has("headwater-heartbeat");
+      const end = await readStream(this, response, controller, alive);
+      const well = this.stable(opened) || this.#closing || controller.signal.reason === "restart";
       this.deaths = well ? 0 : this.deaths + 1;
-      if (this.auto && this.#hub && this.deaths >= deaths) this.polling = true;
+      if (this.auto && this.#polls && this.deaths >= deaths) this.polling = true;
       return end;
     } finally {
       alive();
     }
   }
 
-  /**
-   * Loads what long poll needs. Where that fails it stays with streams.
-   * @returns {Promise<Fallback | undefined>}
-   */
+  /** Loads what long poll needs. Where that fails it stays with streams. */
   async #load() {
     try {
-      return (this.#fallback ??= new (await import("./fallback.js")).Fallback(this));
+      return (this.#fallback ??= (await import("./fallback.js")).fallback(this));
     } catch {
       this.polling = false;
     }
@@ -330,87 +298,51 @@ export class Engine {
    * @param {AbortSignal} signal
    */
   async #conclude(outcome, signal) {
-    if (this.#closed || signal.reason === "restart" || "again" in outcome) return;
-    const refreshed = this.#refreshed;
-    this.#refreshed = false;
-    if ("stop" in outcome) return this.close("finished", outcome.stop);
-    /** @type {Failure} */
-    let failure;
-    if ("refresh" in outcome) {
-      const { refresh } = outcome;
-      if (!this.options.refresh || refreshed) return this.close("finished", refresh);
-      const status = /** @type {number} */ (refresh.status);
-      if (await this.#refresh({ status, reason: "refused" })) return;
-      failure = { failed: "refused", status, error: refresh };
-    } else {
-      failure = outcome;
-    }
-    const { error, status } = failure;
+    if (outcome.refused) outcome = (await this.credential?.refused(outcome)) ?? outcome;
+    const { failed, again, status, floor, error } = outcome;
+    if (this.#end.signal.aborted || signal.reason === "restart" || again) return;
+    if (!failed) return this.close("finished", /** @type {SubscriptionError | undefined} */ (error));
     const closing = this.#closing;
-    const reason = closing ? "closing" : failure.failed;
-    const { retry = {} } = this.options;
     const failures = ++this.#failures;
+    const reason = closing ? "closing" : failed;
+    const { retry = {} } = this.options;
     if (failures >= (retry.failures ?? Infinity)) {
       const { exhausted } = await import("./refusal.js");
       return this.close("finished", exhausted(failures, reason, status));
     }
-    const delayMs = delay(failures, retry, [this.retry ?? 0, failure.floor ?? 0, closing?.reconnectMs ?? 0]);
+    const delayMs = delay(failures, retry, [this.retry, floor ?? 0, closing?.reconnectMs ?? 0]);
     this.become({ name: "waiting", reason, failures, delayMs, status, closing: closing?.reason, error });
     await this.#pause(delayMs);
   }
 
   /**
    * A connection has ended.
-   * @param {number} time how long it was open, in milliseconds
+   * @param {number} opened when, as `performance.now` says
    * @returns {boolean} whether it was stable
    */
-  lived(time) {
-    const stable = time >= (this.options.retry?.stable ?? 60_000);
-    if (stable) this.#failures = 0;
-    return stable;
+  stable(opened) {
+    const long = performance.now() - opened >= (this.options.retry?.stable ?? 60_000);
+    if (long) this.#failures = 0;
+    return long;
   }
 
   /**
    * Waits for a time, or until something happens.
-   * @param {number} [time] in milliseconds
+   * @param {number} time in milliseconds
    */
   async #pause(time) {
-    /** @type {ReturnType<typeof setTimeout> | undefined} */
-    let timer;
     await new Promise((resolve) => {
-      this.#wake = () => resolve(undefined);
-      if (time !== undefined) timer = setTimeout(resolve, time);
+      const timer = setTimeout(resolve, time);
+      this.#wake = () => resolve(clearTimeout(timer));
     });
-    clearTimeout(timer);
-    this.#wake = undefined;
   }
+}
 
-  /**
-   * Asks for a new credential.
-   * @param {RefreshCause} cause
-   * @returns {Promise<boolean>} whether the hook has done its work
-   */
-  async #refresh(cause) {
-    try {
-      this.token = (await this.options.refresh?.(cause)) || this.token;
-      this.#refreshed = cause.reason !== "expiring";
-      return true;
-    } catch {
-      // The next attempt is refused, and the hook asked again.
-      return false;
-    }
-  }
-
-  /**
-   * Keeps the stream open beyond the end of its credential. When that fails, it is told `expired` and comes back.
-   * @param {string} session
-   */
-  async #renew(session) {
-    try {
-      if (!(await this.#refresh({ status: 0, reason: "expiring" })) || this.#closed) return;
-      await (await import("./renewal.js")).renew(this, session);
-    } catch {
-      // As if there were no renewal.
-    }
-  }
+/**
+ * @param {string | URL} url relative to the page
+ * @throws {TypeError} when it is no address
+ */
+export function absolute(url) {
+  // A worker has no document.
+  return new URL(url, globalThis.document?.baseURI ?? globalThis.location?.href);
 }

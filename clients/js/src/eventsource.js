@@ -3,7 +3,7 @@
 // Without options of its own it answers as the browser's does, also where the rest of this client would go on: it gives
 // up on any refusal, repeats nothing away, and comes back to where a redirect led. `persistent` changes that.
 
-import { Engine } from "./engine.js";
+import { absolute, Engine } from "./engine.js";
 import { SubscriptionError } from "./error.js";
 
 /** @import { Options, State } from "./engine.js" */
@@ -57,12 +57,11 @@ class EventSource extends EventTarget {
       },
       {
         item: (item) => this.#dispatch(item),
-        cursor: (id) => this.#engine.handled(id),
+        cursor: (id) => this.#engine.save(id),
         state: (state) => this.#become(state),
       },
     );
     this.#origin = this.#engine.url.origin;
-    this.#engine.start();
   }
 
   get url() {
@@ -143,7 +142,7 @@ class EventSource extends EventTarget {
   #dispatch(item) {
     const [type, data] = item.kind === "event" ? [item.type, item.data] : control(item);
     this.dispatchEvent(new MessageEvent(type, { data, lastEventId: item.id, origin: this.#origin }));
-    this.#engine.handled(item.id);
+    this.#engine.save(item.id);
   }
 
   /**
@@ -200,8 +199,7 @@ class EventSource extends EventTarget {
 /** @param {string} url */
 function parsed(url) {
   try {
-    // A worker has no document.
-    return new URL(url, globalThis.document?.baseURI ?? globalThis.location?.href);
+    return absolute(url);
   } catch {
     throw new DOMException(`"${url}" is no address`, "SyntaxError");
   }

@@ -10,55 +10,48 @@ import { ask, poll } from "./poll.js";
 /** @import { Answer } from "./poll.js" */
 /** @import { Outcome } from "./request.js" */
 
-export class Fallback {
-  #engine;
+/** @param {Engine} engine */
+export function fallback(engine) {
   /** @type {Answer | undefined} the answer to the question whether the server speaks it */
-  #first;
+  let first;
   /** How long it is polled before a stream is tried again, in milliseconds; longer each time. */
-  #again;
+  let again = engine.options.fallback?.again ?? 300_000;
+  return {
+    /**
+     * A stream brings nothing: asks whether the server speaks long poll, and then polls instead.
+     * @param {AbortController} controller of the stream
+     * @param {AbortController} probe ends the question, as when the stream begins to speak
+     */
+    async probe(controller, probe) {
+      const answer = await ask(engine, probe, 0);
+      if (probe.signal.aborted) return;
+      if ("events" in answer) {
+        first = answer;
+        engine.polling = true;
+        controller.abort("restart");
+      } else if (!answer.failed && !answer.refused) {
+        engine.auto = false;
+      }
+    },
 
-  /** @param {Engine} engine */
-  constructor(engine) {
-    this.#engine = engine;
-    this.#again = engine.options.fallback?.again ?? 300_000;
-  }
-
-  /**
-   * A stream brings nothing: asks whether the server speaks long poll, and then polls instead.
-   * @param {AbortController} controller of the stream
-   * @param {AbortController} probe ends the question, as when the stream begins to speak
-   */
-  async probe(controller, probe) {
-    const engine = this.#engine;
-    const answer = await ask(engine, probe, 0);
-    if (probe.signal.aborted) return;
-    if ("events" in answer) {
-      this.#first = answer;
-      engine.polling = true;
-      controller.abort("restart");
-    } else if ("stop" in answer) {
+    /**
+     * Polls until that fails or a stream is to be tried again.
+     * @param {AbortController} controller of the attempt
+     * @returns {Promise<Outcome>}
+     */
+    async poll(controller) {
+      const answer = first;
+      first = undefined;
+      const outcome = await poll(engine, controller, answer, engine.auto ? again : Infinity);
+      if (!engine.auto) return outcome;
+      if (outcome.again) again *= 2;
+      else if (engine.state.name === "open") return outcome;
+      // A stream is tried next.
+      engine.polling = false;
+      engine.deaths = 0;
+      if (outcome.failed || outcome.refused || !outcome.error) return outcome;
       engine.auto = false;
-    }
-  }
-
-  /**
-   * Polls until that fails or a stream is to be tried again.
-   * @param {AbortController} controller of the attempt
-   * @returns {Promise<Outcome>}
-   */
-  async poll(controller) {
-    const engine = this.#engine;
-    const first = this.#first;
-    this.#first = undefined;
-    const outcome = await poll(engine, controller, first, engine.auto ? this.#again : Infinity);
-    if (!engine.auto) return outcome;
-    if ("again" in outcome) this.#again *= 2;
-    else if (engine.state?.name === "open") return outcome;
-    // A stream is tried next.
-    engine.polling = false;
-    engine.deaths = 0;
-    if (!("stop" in outcome && outcome.stop)) return outcome;
-    engine.auto = false;
-    return { again: true };
-  }
+      return { again: true };
+    },
+  };
 }

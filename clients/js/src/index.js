@@ -3,7 +3,7 @@
 export { Decoder, events, events as decode } from "./decode.js";
 export { SubscriptionError } from "./error.js";
 export { localStore, memoryStore, sessionStore } from "./store.js";
-export { subscribe, Subscription } from "./subscribe.js";
+export { subscribe } from "./subscribe.js";
 
 /** @typedef {import("./decode.js").DecoderOptions} DecoderOptions */
 /** @typedef {import("./decode.js").StreamEvent} StreamEvent */
@@ -16,3 +16,4 @@ export { subscribe, Subscription } from "./subscribe.js";
 /** @typedef {import("./items.js").Expiring} Expiring */
 /** @typedef {import("./items.js").Item} Item */
 /** @typedef {import("./store.js").Store} Store */
+/** @typedef {import("./subscribe.js").Subscription} Subscription */

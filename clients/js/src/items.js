@@ -32,31 +32,36 @@
 /** @typedef {StreamEvent | Gap | Closing | Expiring | End} Item */
 
 /**
+ * The members of the control events, each with a value of its type.
+ * @type {Record<string, Record<string, string | number>>}
+ */
+const MEMBERS = {
+  "headwater.gap": { reason: "", requested: "", resumed_at: "" },
+  "headwater.closing": { reason: "", reconnect_ms: 0 },
+  "headwater.expiring": { expires_at: "", session: "" },
+  "headwater.end": { reason: "", topic: "" },
+};
+
+/**
  * The item that an event stands for. A control event whose JSON is not as documented is an ordinary event.
  * @param {StreamEvent} event
  * @returns {Item}
  */
 export function toItem(event) {
-  if (!event.type.startsWith("headwater.")) return event;
-  const { id } = event;
+  const { type, id } = event;
+  if (!type.startsWith("headwater.")) return event;
+  /** @type {any} */
+  const item = { kind: type.slice(10), id };
   try {
-    const { reason, requested, resumed_at, reconnect_ms, expires_at, session, topic } = JSON.parse(event.data);
-    const texts = (/** @type {unknown[]} */ ...members) => members.every((member) => typeof member === "string");
-    switch (event.type.slice(10)) {
-      case "gap":
-        if (texts(reason, requested, resumed_at)) return { kind: "gap", reason, requested, resumedAt: resumed_at, id };
-        break;
-      case "closing":
-        if (texts(reason) && typeof reconnect_ms === "number" && reconnect_ms >= 0) return { kind: "closing", reason, reconnectMs: reconnect_ms, id };
-        break;
-      case "expiring":
-        if (texts(expires_at, session)) return { kind: "expiring", expiresAt: expires_at, session, id };
-        break;
-      case "end":
-        if (texts(reason, topic)) return { kind: "end", reason, topic, id };
+    const json = JSON.parse(event.data);
+    for (const [name, sample] of Object.entries(MEMBERS[type])) {
+      const value = json[name];
+      if (typeof value !== typeof sample || value < 0) return event;
+      item[name.replace(/_./, ([, letter]) => letter.toUpperCase())] = value;
     }
+    return item;
   } catch {
-    // Not JSON.
+    // No JSON, or none of them.
+    return event;
   }
-  return event;
 }

@@ -8,29 +8,27 @@ const AT_ONCE = ["unreachable", "timeout", "broken", "silent"];
 /**
  * Lets a page's events suspend an engine, and wake it without waiting for timers that slept.
  * @param {Engine} engine
- * @returns {() => void} ends it
+ * @param {AbortSignal} signal ends it
  */
-export function watch(engine) {
-  const end = new AbortController();
-  const on = (/** @type {EventTarget} */ target, /** @type {string} */ type, /** @type {() => void} */ act) =>
-    target.addEventListener(type, act, { signal: end.signal });
-  const suspend = () => engine.suspend();
-  const awake = () => {
-    engine.resume();
-    const { state } = engine;
-    const waits = state?.name === "waiting" && AT_ONCE.includes(state.reason);
-    const asleep = state?.name === "open" && Date.now() - engine.heard > engine.silence;
-    if (waits || asleep) engine.restart();
+export function watch(engine, signal) {
+  const suspend = () => {
+    engine.offline = true;
+    engine.restart();
   };
-  on(globalThis, "offline", suspend);
-  on(globalThis, "online", awake);
+  const awake = () => {
+    const { state, offline } = engine;
+    const waits = state?.name === "waiting" && AT_ONCE.includes(state.reason);
+    const asleep = state?.name === "open" && Date.now() > engine.deadline;
+    engine.offline = false;
+    if (offline || waits || asleep) engine.restart();
+  };
+  const on = (/** @type {string} */ types, /** @type {() => void} */ act, /** @type {EventTarget} */ target = globalThis) => {
+    for (const type of types.split(" ")) target.addEventListener(type, act, { signal });
+  };
   // A page with an open connection cannot be kept for the back button.
-  on(globalThis, "pagehide", suspend);
-  on(globalThis, "pageshow", awake);
-  on(document, "freeze", suspend);
-  on(document, "resume", awake);
-  on(document, "visibilitychange", () => {
-    if (!document.hidden) awake();
-  });
-  return () => end.abort();
+  on("offline pagehide", suspend);
+  on("online pageshow", awake);
+  on("freeze", suspend, document);
+  on("resume", awake, document);
+  on("visibilitychange", () => document.hidden || awake(), document);
 }

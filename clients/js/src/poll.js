@@ -4,7 +4,7 @@ import { request, within } from "./request.js";
 import { SubscriptionError } from "./error.js";
 
 /** @import { Engine } from "./engine.js" */
-/** @import { Failure, Outcome } from "./request.js" */
+/** @import { Outcome } from "./request.js" */
 
 /**
  * One answer of a server that speaks long poll.
@@ -20,8 +20,6 @@ const WAIT = 25;
 /** Most events in one answer: so many have room in every sink. */
 export const LIMIT = 500;
 
-const TYPE = "application/json";
-
 /**
  * Asks once for what comes after the cursor.
  * @param {Engine} engine
@@ -30,11 +28,14 @@ const TYPE = "application/json";
  * @returns {Promise<Answer | Outcome>}
  */
 export async function ask(engine, controller, wait) {
-  const answer = await request(engine, TYPE, controller, { wait, limit: LIMIT });
-  if (!("response" in answer)) return answer;
-  const body = await within(engine.options.connectTimeout ?? 30_000, controller, () => answer.response.json());
-  if ("failed" in body || (Array.isArray(body.events) && typeof body.cursor === "string")) return body;
-  return { stop: new SubscriptionError("wrong_type", "the answer is no long poll's: choose the transport `stream`", 200) };
+  const url = new URL(engine.url);
+  url.searchParams.set("wait", `${wait}`);
+  url.searchParams.set("limit", `${LIMIT}`);
+  const { response, ...outcome } = await request(engine, "application/json", controller, url, wait);
+  if (!response) return outcome;
+  const body = await within(engine, controller, 0, () => response.json());
+  if (body.failed || (Array.isArray(body.events) && typeof body.cursor === "string")) return body;
+  return { error: new SubscriptionError("wrong_type", "the answer is no long poll's: choose the transport `stream`", 200) };
 }
 
 /**
@@ -50,18 +51,14 @@ export async function poll(engine, controller, first, time) {
   if (!("events" in answer)) return answer;
   const opened = performance.now();
   engine.become({ name: "open", transport: "poll" });
-  const aborted = new Promise((resolve) => controller.signal.addEventListener("abort", resolve, { once: true }));
-  for (;;) {
-    await Promise.race([engine.sink.room?.(), aborted]);
+  while ("events" in answer) {
+    await engine.room(controller.signal);
     deliver(engine, answer, controller.signal);
-    const open = performance.now() - opened;
-    if (open >= time) return { again: true };
+    if (performance.now() - opened >= time) return { again: true };
     answer = await ask(engine, controller, WAIT);
-    if (!("events" in answer)) {
-      engine.lived(performance.now() - opened);
-      return answer;
-    }
   }
+  engine.stable(opened);
+  return answer;
 }
 
 /**

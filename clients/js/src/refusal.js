@@ -12,17 +12,15 @@ const MOST = 65_536;
  * @returns {Promise<Outcome>}
  */
 export async function refusal(response) {
-  const { status, headers } = response;
+  const { status, headers, body } = response;
   if (status === 200) {
-    await response.body?.cancel();
+    body?.cancel();
     const message = `the answer is of the type "${headers.get("content-type") ?? ""}", which was not asked for: check the address`;
-    return { stop: new SubscriptionError("wrong_type", message, status) };
+    return { error: new SubscriptionError("wrong_type", message, status) };
   }
-  const says = await problem(response);
-  if (status === 401 || status === 403) {
-    return { refresh: new SubscriptionError("unauthorized", `the credential was refused with ${status}${says}`, status) };
-  }
-  return { stop: new SubscriptionError("rejected", `the server refused with ${status}${says}`, status) };
+  const refused = status === 401 || status === 403;
+  const message = `the ${refused ? "credential was" : "server"} refused with ${status}${await problem(response)}`;
+  return { refused, status, error: new SubscriptionError(refused ? "unauthorized" : "rejected", message, status) };
 }
 
 /**

@@ -11,18 +11,14 @@ import { retryAfter } from "./backoff.js";
  */
 
 /**
- * An attempt that has failed: the client waits and tries again.
- * @typedef {object} Failure
- * @property {FailureReason} failed
- * @property {number} [status]
- * @property {string} [closing] the reason of the closing event
+ * How an attempt ends: it has failed and is tried again, later or at once; or the client closes.
+ * @typedef {object} Outcome
+ * @property {FailureReason} [failed]
+ * @property {boolean} [again] at once
+ * @property {boolean} [refused] for the lack of a valid credential
+ * @property {number} [status] of the answer that refused
  * @property {number} [floor] what the server asked to wait at least, in milliseconds
  * @property {unknown} [error]
- */
-
-/**
- * How an attempt ends: it failed; the credential was refused; the client closes; or it goes on at once.
- * @typedef {Failure | {refresh: SubscriptionError} | {stop: SubscriptionError | undefined} | {again: true}} Outcome
  */
 
 /** Statuses below 500 that are worth another attempt. */
@@ -33,50 +29,52 @@ const TRANSIENT = [408, 425, 429];
  * @param {Engine} engine
  * @param {string} accept the media type, of the request and of the answer
  * @param {AbortController} controller ends the exchange, also after the head
- * @param {{wait: number, limit: number}} [poll] of a long poll: seconds to hold it, and most events in the answer
- * @returns {Promise<{response: Response} | Outcome>}
+ * @param {URL} [url]
+ * @param {number} [wait] how long the server may hold it, in seconds
+ * @returns {Promise<{response?: Response} & Outcome>}
  */
-export async function request(engine, accept, controller, poll) {
-  const { options, lastEventId } = engine;
-  const url = new URL(engine.url);
-  const headers = new Headers(options.headers);
-  headers.set("accept", accept);
-  if (engine.token) headers.set("authorization", `Bearer ${engine.token}`);
-  if (/^\s|[\0-\x1f\x7f]|\s$/.test(lastEventId)) {
-    // No header holds such an id as it is.
-    url.searchParams.set("last_event_id", lastEventId);
-  } else if (lastEventId) {
-    headers.set("last-event-id", utf8(lastEventId));
-  }
-  for (const [name, value] of Object.entries(poll ?? {})) url.searchParams.set(name, `${value}`);
-  const limit = (options.connectTimeout ?? 30_000) + (poll?.wait ?? 0) * 1000;
-  /** @returns {Promise<{response: Response} | Outcome>} */
-  const exchange = async () => {
+export function request(engine, accept, controller, url = new URL(engine.url), wait = 0) {
+  return within(engine, controller, wait, async () => {
+    const { lastEventId } = engine;
+    const headers = authorized(engine);
+    headers.set("accept", accept);
+    // Some ids no header holds as they are.
+    if (/^\s|[\0-\x1f\x7f]|\s$/.test(lastEventId)) url.searchParams.set("last_event_id", lastEventId);
+    else if (lastEventId) headers.set("last-event-id", byteString(lastEventId));
     const response = await engine.fetch(url, { headers, signal: controller.signal });
     const { status } = response;
-    if (status === 200) {
-      const type = response.headers.get("content-type") ?? "";
-      if (type.split(";")[0].trim().toLowerCase() === accept) return { response };
-    } else if (status === 204) {
-      return { stop: undefined };
-    } else if (TRANSIENT.includes(status) || status >= 500) {
+    if (status === 204) return {};
+    if (TRANSIENT.includes(status) || status > 499) {
       response.body?.cancel();
       return { failed: "refused", status, floor: retryAfter(response) };
     }
+    const [type] = `${response.headers.get("content-type")}`.split(";");
+    if (status === 200 && type.trim().toLowerCase() === accept) return { response };
     return (await import("./refusal.js")).refusal(response);
-  };
-  return within(limit, controller, exchange);
+  });
 }
 
 /**
- * Does something within a time, or ends the exchange.
- * @template T
- * @param {number} limit milliseconds
- * @param {AbortController} controller
- * @param {() => Promise<T>} work
- * @returns {Promise<T | Failure>}
+ * The header fields of every request.
+ * @param {Engine} engine
  */
-export async function within(limit, controller, work) {
+export function authorized({ options, token }) {
+  const headers = new Headers(options.headers);
+  if (token) headers.set("authorization", `Bearer ${token}`);
+  return headers;
+}
+
+/**
+ * Does something within the connect limit, or ends the exchange.
+ * @template T
+ * @param {Engine} engine
+ * @param {AbortController} controller
+ * @param {number} wait seconds that the server may take beside
+ * @param {() => Promise<T>} work
+ * @returns {Promise<T | Outcome>}
+ */
+export async function within({ options }, controller, wait, work) {
+  const limit = (options.connectTimeout ?? 30_000) + wait * 1000;
   const timer = setTimeout(() => controller.abort("timeout"), Math.min(limit, 2 ** 31 - 1));
   try {
     return await work();
@@ -91,6 +89,6 @@ export async function within(limit, controller, work) {
  * A header's value with each byte as a character, which is how `fetch` takes it.
  * @param {string} text
  */
-function utf8(text) {
-  return encodeURIComponent(text).replace(/%(..)/g, (_, hex) => String.fromCharCode(parseInt(hex, 16)));
+function byteString(text) {
+  return Array.from(new TextEncoder().encode(text), (byte) => String.fromCharCode(byte)).join("");
 }

@@ -1,64 +1,45 @@
-// Gives a store the cursor. Loaded by those who have a store.
+// Gives a store the cursor.
 
-import { keyOf } from "./store.js";
-
+/** @import { Engine } from "./engine.js" */
 /** @import { Store } from "./store.js" */
 
-/** Saves cursors one after the other; of those that wait the newest counts. */
-export class Saver {
-  #store;
-  #key;
-  #saved = "";
-  #next = "";
-  #busy = false;
-
-  /**
-   * @param {Store} store
-   * @param {string} key
-   */
-  constructor(store, key) {
-    this.#store = store;
-    this.#key = key;
-  }
-
-  /** @returns {Promise<string>} the stored cursor, empty when there is none */
-  async load() {
-    try {
-      this.#saved = this.#next = (await this.#store.load(this.#key)) ?? "";
-    } catch (error) {
-      this.#report(error);
-    }
-    return this.#saved;
-  }
-
-  /** @param {string} id */
-  async save(id) {
-    this.#next = id;
-    if (this.#busy) return;
-    this.#busy = true;
-    while (this.#saved !== this.#next) {
-      this.#saved = this.#next;
-      try {
-        await this.#store.save(this.#key, this.#saved);
-      } catch (error) {
-        this.#report(error);
-      }
-    }
-    this.#busy = false;
-  }
-
-  /** @param {unknown} error */
-  #report(error) {
-    // The stream is worth more than its bookmark.
-    console.warn(`headwater: the cursor of ${this.#key} could not be stored:`, error);
-  }
-}
-
 /**
+ * Saves cursors one after the other; of those that wait the newest counts.
  * @param {Store} store
- * @param {string | undefined} key default: the address's
- * @param {URL} url
+ * @param {string} key
  */
-export function saver(store, key, url) {
-  return new Saver(store, key ?? keyOf(url));
+export function saver(store, key) {
+  let saved = "";
+  let next = "";
+  let busy = false;
+  /**
+   * What fails is reported: the stream is worth more than its bookmark.
+   * @template T
+   * @param {() => T} work
+   */
+  const attempt = async (work) => {
+    try {
+      return await work();
+    } catch (error) {
+      console.warn(`headwater: the cursor of ${key} could not be stored:`, error);
+    }
+  };
+  return {
+    /** @returns {Promise<string>} the stored cursor, empty when there is none */
+    async load() {
+      return (saved = next = (await attempt(() => store.load(key))) ?? "");
+    },
+
+    /** @param {string} id */
+    async save(id) {
+      next = id;
+      if (busy) return;
+      busy = true;
+      while (saved !== next) {
+        saved = next;
+        await attempt(() => store.save(key, saved));
+      }
+      busy = false;
+    },
+  };
 }

@@ -23,9 +23,9 @@ test("the hub serves every module as it is published, and /client.js leads to th
   await missing.body?.cancel();
 });
 
-test("every page that the hub serves may load them, and what has not changed is not sent again", async () => {
-  for (const path of ["/client.js", "/client/decode.js"]) {
-    const headers = { Origin: "http://localhost:5173" };
+test("pages of every origin may load them, and what has not changed is not sent again", async () => {
+  const everywhere = [{ Origin: "http://localhost:5173" }, { Origin: "https://app.example" }, { "Sec-Fetch-Site": "cross-site" }];
+  for (const [path, headers] of ["/client.js", "/client/decode.js"].flatMap((path) => everywhere.map((headers) => [path, headers]))) {
     const first = await fetch(hub.url + path, { headers });
     await first.body?.cancel();
     assert.equal(first.status, 200);

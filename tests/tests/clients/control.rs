@@ -120,6 +120,8 @@ fn elsewhere_an_expiring_credential_is_only_told(service: &TestService) {
         attempt.write(control("expiring", &expiring) + &event(1));
         assert_eq!(client.of_kind("expiring"), expiring);
         client.expect_data(&["1"]);
+        // Before its connection ends, as it would come back.
+        drop(client);
     }
     server.expect_no_attempt();
     hook.expect_no_attempt();

@@ -73,6 +73,9 @@ pub(crate) fn admit(parts: &Parts, guard: Option<&Guard>, tls: bool) -> Result<V
         Some(guard) if !guard.answers_to(&host) => return Err(foreign_host(GUARDED_HOST)),
         _ => {}
     }
+    if loads_client(parts) {
+        return Ok(Visitor { page: Some(Page::Any), cookies: false, loopback });
+    }
     let same_origin = parts.headers.get("sec-fetch-site").is_some_and(|site| site == "same-origin");
     let Some(origin) = parts.headers.get(ORIGIN) else {
         // A page of another site, loaded without CORS (an image, a form, a script element).
@@ -102,6 +105,12 @@ fn is_own(origin: &HeaderValue, host: &Authority, same_origin: bool, tls: bool, 
     let Ok(text) = origin.to_str() else { return false };
     let trusted = same_origin || text.starts_with("https://") || (loopback && !tls);
     trusted && origin_host(text).is_some_and(|page| page.as_str().eq_ignore_ascii_case(host.as_str()))
+}
+
+/// Whether it is for the client for browsers: a program that everybody may have, and in which there is nothing of anybody's.
+fn loads_client(parts: &Parts) -> bool {
+    let path = parts.uri.path();
+    matches!(parts.method, Method::GET | Method::HEAD) && (path == "/client.js" || path.starts_with("/client/"))
 }
 
 /// Whether a link on another site was followed to the hub's own page: the user comes along, and the other site sees nothing.
@@ -219,5 +228,22 @@ mod tests {
         let request =
             link.iter().fold(Request::get("/").header("host", "localhost"), |request, (k, v)| request.header(*k, *v));
         assert!(admit(&request.body(()).unwrap().into_parts().0, None, false).is_ok());
+    }
+
+    #[test]
+    fn the_client_is_for_pages_of_every_origin() {
+        let load = |method: Method, path: &str, host: &str, field: (&str, &str)| {
+            let request = Request::builder().method(method).uri(path).header("host", host).header(field.0, field.1);
+            admit(&request.body(()).unwrap().into_parts().0, None, false).map_err(|problem| problem.status)
+        };
+        for field in [("origin", "https://app.example"), ("sec-fetch-site", "cross-site"), ("origin", "null")] {
+            for path in ["/client.js", "/client/index.js"] {
+                let visitor = load(Method::GET, path, "localhost", field).unwrap();
+                assert!(matches!(visitor.page, Some(Page::Any)) && !visitor.cookies, "{path} {field:?}");
+                assert_eq!(load(Method::POST, path, "localhost", field).unwrap_err(), StatusCode::FORBIDDEN);
+                assert_eq!(load(Method::GET, path, "evil.example", field).unwrap_err(), StatusCode::FORBIDDEN);
+            }
+            assert_eq!(load(Method::GET, "/client.json", "localhost", field).unwrap_err(), StatusCode::FORBIDDEN);
+        }
     }
 }

@@ -15,12 +15,14 @@ macro_rules! file {
 }
 
 /// Name below `/client/`, and content: every module of the package but those for servers.
-const FILES: [(&str, &str); 22] = [
+const FILES: [(&str, &str); 23] = [
     file!("backoff.js"),
+    file!("credential.js"),
     file!("decode.js"),
     file!("engine.js"),
     file!("error.js"),
     file!("eventsource.js"),
+    file!("extras.js"),
     file!("fallback.js"),
     file!("follow.js"),
     file!("index.js"),
@@ -30,7 +32,6 @@ const FILES: [(&str, &str); 22] = [
     file!("poll.js"),
     file!("react.js"),
     file!("refusal.js"),
-    file!("renewal.js"),
     file!("request.js"),
     file!("saver.js"),
     file!("store.js"),

@@ -1,0 +1,22 @@
+// What only some options ask for: a store, a refresh hook, one stream for all tabs. Loaded with the first of them.
+
+import { credential } from "./credential.js";
+import { saver } from "./saver.js";
+import { keyOf } from "./store.js";
+
+/** @import { Engine } from "./engine.js" */
+
+/** @param {Engine} engine */
+export async function prepare(engine) {
+  const { lastEventId, store, storeKey, refresh, share } = engine.options;
+  if (refresh) engine.credential = credential(engine, refresh);
+  if (store) {
+    engine.store = saver(store, storeKey ?? keyOf(engine.url));
+    if (lastEventId == null) {
+      const id = (engine.lastEventId = await engine.store.load());
+      // Its event was received before.
+      if (id) engine.repeats(id, 0);
+    }
+  }
+  if (share) engine.tabs = await import("./tabs.js").then(({ join }) => join(engine)).catch(() => undefined);
+}
