@@ -31,7 +31,7 @@ function shape() {
   return {
     "constants stand on the class and on its objects": {
       script: { "/a": [{ then: "hold" }] },
-      run(page) {
+      async run(page) {
         const source = page.open("/a");
         for (const name of ["CONNECTING", "OPEN", "CLOSED"]) {
           page.log([name, page.Source[name], source[name], page.Source.prototype[name]]);
@@ -40,11 +40,12 @@ function shape() {
         }
         page.log(Object.prototype.toString.call(source));
         page.log([page.Source.name, page.Source.length]);
+        await page.once(source, "open");
       },
     },
     "members are where a page looks for them": {
       script: { "/a": [{ then: "hold" }] },
-      run(page) {
+      async run(page) {
         const source = page.open("/a");
         page.log(source instanceof EventTarget);
         page.log(Object.keys(source));
@@ -56,6 +57,7 @@ function shape() {
         page.thrown(() => (source.readyState = 2));
         page.thrown(() => (source.url = "/b"));
         page.log([source.readyState, new URL(source.url).pathname]);
+        await page.once(source, "open");
       },
     },
   };
