@@ -64,6 +64,26 @@
 //! # }
 //! ```
 //!
+//! # Publishing
+//!
+//! A [`Publisher`] stores events in a hub, in the order in which they are handed over:
+//!
+//! ```no_run
+//! use headwater_client::{NewEvent, Publisher};
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let publisher = Publisher::builder("http://127.0.0.1:7070").open()?;
+//! let event = NewEvent::json(&("paid", 12))?.event_type("order.paid");
+//! let stored = publisher.publish("orders/42", event).await?;
+//! println!("stored as {}", stored.id);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Every event has an idempotency key, so that a request whose answer was lost is made again and stores nothing twice.
+//! [`enqueue`](Publisher::enqueue) keeps many events on their way, [`publish_all`](Publisher::publish_all) stores several or
+//! none, [`stream`](Publisher::stream) stores what comes one by one, such as the tokens of a language model.
+//!
 //! # TLS
 //!
 //! TLS is rustls with the certificates that the platform trusts, and those that are
@@ -93,3 +113,8 @@ pub use state::{CloseReason, Reason, State};
 pub use store::{FileStore, MemoryStore, Store, StoreFuture};
 pub use subscription::{Builder, Handle, Subscription};
 pub use warning::Warning;
+
+/// The examples of the README are tests like any other.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
