@@ -7,7 +7,11 @@
 
 mod answer;
 mod backoff;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod checked;
 mod known;
+#[cfg(test)]
+mod properties;
 mod reader;
 
 use std::collections::VecDeque;
