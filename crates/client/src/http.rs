@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
-use http::{HeaderMap, StatusCode};
 use http_body_util::{BodyExt as _, Limited};
-use reqwest::redirect::{Attempt, Policy};
+use reqwest::redirect::Policy;
 use reqwest::{Client, Url};
 
 use crate::error::InvalidSetting;
 use crate::problem::Problem;
+use crate::redirect::Http;
 use crate::refresh::Hook;
 
 /// Settings of requests, and of who makes them.
@@ -53,12 +54,12 @@ impl Requests {
     }
 
     /// The client for these requests, with `idle` connections kept for the next.
-    pub(crate) fn client(&self, idle: usize) -> Result<Client, InvalidSetting> {
+    pub(crate) fn client(&self, idle: usize) -> Result<Http, InvalidSetting> {
         if let Some(name) = &self.invalid {
             return Err(InvalidSetting::Header { name: name.clone() });
         }
         if let Some(client) = &self.client {
-            return Ok(client.clone());
+            return Ok(Http::theirs(client.clone()));
         }
         let tls = |error: reqwest::Error| InvalidSetting::Tls(crate::error::chain(&error));
         let mut roots = Vec::new();
@@ -69,10 +70,12 @@ impl Requests {
             .user_agent(concat!("headwater-client/", env!("CARGO_PKG_VERSION")))
             // The address can hold a ticket, which is nobody else's business.
             .referer(false)
-            .redirect(Policy::custom(follow))
+            // Followed by `Http`, which knows what must not go elsewhere.
+            .redirect(Policy::none())
             .pool_max_idle_per_host(idle)
             .tls_certs_merge(roots)
             .build()
+            .map(Http::ours)
             .map_err(tls)
     }
 }
@@ -127,22 +130,6 @@ pub(crate) async fn read_some(body: reqwest::Body, most: usize, patience: Durati
     // What came in time is better than nothing.
     let _ = tokio::time::timeout(patience, reading).await;
     read.freeze()
-}
-
-/// Follows the redirects that mean the same request elsewhere, as far as browsers do.
-fn follow(attempt: Attempt<'_>) -> reqwest::redirect::Action {
-    const MOST: usize = 20;
-    let means_elsewhere = matches!(
-        attempt.status(),
-        StatusCode::MOVED_PERMANENTLY
-            | StatusCode::FOUND
-            | StatusCode::TEMPORARY_REDIRECT
-            | StatusCode::PERMANENT_REDIRECT
-    );
-    match means_elsewhere && attempt.previous().len() <= MOST {
-        true => attempt.follow(),
-        false => attempt.stop(),
-    }
 }
 
 fn without_secrets(address: &str) -> String {

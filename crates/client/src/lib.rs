@@ -95,6 +95,7 @@ mod item;
 pub mod machine;
 mod problem;
 mod publisher;
+mod redirect;
 mod refresh;
 mod state;
 mod store;

@@ -127,7 +127,7 @@ impl PublisherBuilder {
         base.set_query(None);
         base.set_fragment(None);
         let transport = Arc::new(Transport {
-            client: self.requests.client(MOST_IDLE)?,
+            http: self.requests.client(MOST_IDLE)?,
             base,
             credentials: Credentials::new(self.requests.authorization()?, self.requests.refresh),
             headers: self.requests.headers,

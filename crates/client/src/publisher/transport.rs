@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
-use http::HeaderMap;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
-use reqwest::{Client, RequestBuilder, Url};
+use http::{HeaderMap, Method};
+use reqwest::{RequestBuilder, Url};
 use serde::Deserialize;
 
 use super::attempts::{Attempts, Failed, Next, unauthorized};
@@ -15,11 +15,12 @@ use super::event::Final;
 use crate::error::chain;
 use crate::http::{content_type, is_type, read_problem, read_some};
 use crate::machine::{Answer, Retry};
+use crate::redirect::Http;
 use crate::state::Reason;
 
 /// The hub, and how it is spoken to.
 pub(super) struct Transport {
-    pub(super) client: Client,
+    pub(super) http: Http,
     /// Of the hub, before `/v1`.
     pub(super) base: Url,
     pub(super) headers: HeaderMap,
@@ -104,7 +105,7 @@ impl Transport {
         if let Some(token) = &token.value {
             headers.insert(AUTHORIZATION, token.clone());
         }
-        self.client.post(address.clone()).headers(headers)
+        self.http.request(Method::POST, address.clone()).headers(headers)
     }
 
     /// Makes one attempt.
@@ -115,7 +116,7 @@ impl Transport {
             true => Failed::Lost(Reason::Timeout),
             false => Failed::Lost(Reason::Unreachable(chain(&error.without_url()))),
         };
-        let (parts, body) = http::Response::from(request.send().await.map_err(lost)?).into_parts();
+        let (parts, body) = http::Response::from(self.http.clone().send(request).await.map_err(lost)?).into_parts();
         let mut answer = Answer::read(parts.status.as_u16(), &parts.headers, SystemTime::now());
         if !parts.status.is_success() {
             answer.problem = read_problem(&parts.headers, body).await;
@@ -179,7 +180,7 @@ mod tests {
     #[test]
     fn a_topic_is_one_path_and_no_other() {
         let transport = Transport {
-            client: Client::new(),
+            http: Http::ours(reqwest::Client::new()),
             base: Url::parse("https://site.example/hub/").unwrap(),
             headers: HeaderMap::new(),
             credentials: Credentials::new(None, None),

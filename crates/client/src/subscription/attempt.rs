@@ -5,16 +5,17 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, HeaderValue};
 use http::{HeaderMap, Method};
-use reqwest::{Client, RequestBuilder, Url};
+use reqwest::{RequestBuilder, Url};
 
 use crate::error::chain;
 use crate::http::read_problem;
 use crate::machine::{Answer, is_passing};
+use crate::redirect::Http;
 use crate::refresh::BoxFuture;
 
 /// What every attempt sends.
 pub(super) struct Attempt {
-    pub(super) client: Client,
+    pub(super) http: Http,
     pub(super) method: Method,
     pub(super) address: Url,
     pub(super) headers: HeaderMap,
@@ -33,7 +34,7 @@ const EVENTS: &str = "/v1/events";
 impl Attempt {
     /// Makes the request. The future ends when there is the head of an answer, and of a refusal its body.
     pub(super) fn send(&self, token: Option<&HeaderValue>, cursor: &str) -> BoxFuture<Result<Opened, String>> {
-        let request = self.request(token, cursor).send();
+        let request = self.http.clone().send(self.request(token, cursor));
         Box::pin(async move {
             let response = request.await.map_err(|error| chain(&error.without_url()))?;
             let (parts, body) = http::Response::from(response).into_parts();
@@ -55,7 +56,7 @@ impl Attempt {
         address.set_query(None);
         address.set_path(&base);
         address.path_segments_mut().ok()?.pop_if_empty().extend(["v1", "sessions", session, "credential"]);
-        Some(self.client.post(address))
+        Some(self.http.request(Method::POST, address))
     }
 
     fn request(&self, token: Option<&HeaderValue>, cursor: &str) -> RequestBuilder {
@@ -74,7 +75,7 @@ impl Attempt {
             // A control character, which no header can have.
             Err(_) => drop(address.query_pairs_mut().append_pair("last_event_id", cursor)),
         }
-        let request = self.client.request(self.method.clone(), address).headers(headers).timeout(NEVER);
+        let request = self.http.request(self.method.clone(), address).headers(headers).timeout(NEVER);
         match &self.body {
             Some(body) => request.body(body.clone()),
             None => request,
@@ -88,7 +89,7 @@ mod tests {
 
     fn attempt(address: &str) -> Attempt {
         Attempt {
-            client: Client::new(),
+            http: Http::ours(reqwest::Client::new()),
             method: Method::GET,
             address: Url::parse(address).unwrap(),
             headers: HeaderMap::new(),

@@ -232,7 +232,7 @@ impl Builder {
             core,
             attempt: Attempt {
                 // An attempt never takes over a connection, which may be as dead as the one before.
-                client: self.requests.client(0)?,
+                http: self.requests.client(0)?,
                 method: self.method,
                 address,
                 headers: self.requests.headers.clone(),

@@ -256,7 +256,8 @@ impl Subscription {
         if let Some(hook) = &self.refresh
             && let Some(request) = self.attempt.renewal(&session)
         {
-            self.renewal = Some(renewal::renew(hook(Cause::Expiring { expires_at }), request));
+            let credential = hook(Cause::Expiring { expires_at });
+            self.renewal = Some(renewal::renew(credential, self.attempt.http.clone(), request));
         }
     }
 

@@ -7,6 +7,7 @@ use http::header::AUTHORIZATION;
 
 use crate::error::{BoxError, chain};
 use crate::http::{bearer, read_problem};
+use crate::redirect::Http;
 use crate::refresh::BoxFuture;
 
 /// What came of a renewal.
@@ -23,6 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Waits for a credential and sends it with `request`.
 pub(super) fn renew(
     credential: BoxFuture<Result<String, BoxError>>,
+    http: Http,
     request: reqwest::RequestBuilder,
 ) -> BoxFuture<Renewal> {
     Box::pin(async move {
@@ -30,7 +32,7 @@ pub(super) fn renew(
             Ok(token) => token,
             Err(error) => return Renewal { token: None, failed: Some(error) },
         };
-        let sent = request.header(AUTHORIZATION, token.clone()).timeout(PATIENCE).send().await;
+        let sent = http.send(request.header(AUTHORIZATION, token.clone()).timeout(PATIENCE)).await;
         let failed = match sent {
             Err(error) => Some(chain(&error.without_url()).into()),
             Ok(answer) if answer.status().is_success() => None,
