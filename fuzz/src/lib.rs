@@ -4,6 +4,7 @@
 //! over its stored corpus.
 
 pub mod bodies;
+pub mod client;
 pub mod config;
 pub mod decoder;
 pub mod heads;
@@ -20,8 +21,9 @@ pub mod tokens;
 pub type Check = fn(&[u8]);
 
 /// Every target, by the name it has in `fuzz_targets/` and in `corpus/`.
-pub const TARGETS: [(&str, Check); 11] = [
+pub const TARGETS: [(&str, Check); 12] = [
     ("bodies", bodies::check),
+    ("client", client::check),
     ("config", config::check),
     ("decoder", decoder::check),
     ("heads", heads::check),
