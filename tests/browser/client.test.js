@@ -22,7 +22,7 @@ let topics = 0;
 let published = [];
 
 before(async () => {
-  [hub, server, browser] = await Promise.all([Hub.start(), ScriptServer.start(), launch()]);
+  [hub, server, browser] = await Promise.all([Hub.start(), ScriptServer.start(), launch({ keepsPages: true })]);
 });
 
 after(async () => {
@@ -161,14 +161,18 @@ describe("the life of a page", () => {
     await saw(tab);
   });
 
-  test("a page that is put away gives its connection up, and resumes when it is shown again", async () => {
+  test("a page that is kept for the back button gives its connection up, and resumes when it is fetched back", async () => {
     const tab = await open({});
     await publish();
     await saw(tab);
-    await tab.evaluate(() => dispatchEvent(new PageTransitionEvent("pagehide", { persisted: true })));
+    await tab.evaluate(() => addEventListener("pageshow", ({ persisted }) => console.info("kept", persisted)));
+    await tab.goto(server.there);
     await until("the connection is given up", async () => (await streams()) === 0);
     await publish();
-    await tab.evaluate(() => dispatchEvent(new PageTransitionEvent("pageshow", { persisted: true })));
+    const back = tab.waitForEvent("console", { timeout: 20_000 });
+    await tab.goBack({ waitUntil: "commit" });
+    assert.equal((await back).text(), "kept true");
+    await publish();
     await saw(tab);
   });
 

@@ -12,6 +12,8 @@ const AT_ONCE = ["unreachable", "timeout", "broken", "silent"];
  */
 export function watch(engine, signal) {
   const suspend = () => {
+    // A page that is put away is frozen, too.
+    if (engine.offline) return;
     engine.offline = true;
     engine.restart();
   };

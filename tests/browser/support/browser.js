@@ -3,9 +3,13 @@
 
 import { chromium } from "playwright-core";
 
-/** Starts the browser. The caller closes it. */
-export function launch() {
+/**
+ * Starts the browser. The caller closes it.
+ * @param {{keepsPages?: boolean}} [options] `keepsPages`: it keeps pages for the back button, as browsers do
+ */
+export function launch({ keepsPages = false } = {}) {
   return chromium.launch({
+    ignoreDefaultArgs: keepsPages ? ["--disable-back-forward-cache"] : [],
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
     args: [
       "--headless",

@@ -157,5 +157,5 @@ async function module(response, file) {
  * @param {string} text
  */
 function respond(response, type, text) {
-  response.writeHead(200, { "Content-Type": `${type}; charset=utf-8`, "Cache-Control": "no-store" }).end(text);
+  response.writeHead(200, { "Content-Type": `${type}; charset=utf-8`, "Cache-Control": "no-cache" }).end(text);
 }
