@@ -1,6 +1,7 @@
 """Events of a response that the caller has opened: no reconnecting, no waiting, no questions about its status."""
 
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from itertools import chain
 from typing import Any, Protocol, cast
 
 from headwater._decoder import Decoder, Event, Oversized
@@ -65,8 +66,8 @@ def iter_events(response: SyncSource, *, max_event: int = DEFAULT_MAX_EVENT) -> 
         Exception: Whatever the HTTP client raises when the connection breaks.
     """
     decoder = Decoder(max_event=max_event)
-    for piece in _pieces(response):
-        yield from _complete(decoder, piece, max_event)
+    # Not a generator, which would be resumed for every event.
+    return chain.from_iterable(_complete(decoder, piece, max_event) for piece in _pieces(response))
 
 
 async def aiter_events(response: AsyncSource, *, max_event: int = DEFAULT_MAX_EVENT) -> AsyncIterator[Event]:
@@ -98,7 +99,7 @@ async def aiter_events(response: AsyncSource, *, max_event: int = DEFAULT_MAX_EV
 def _complete(decoder: Decoder, piece: bytes, max_event: int) -> Iterable[Event]:
     """The events that a piece completes."""
     events = decoder.push(piece)
-    # A list without a hole is handed on as it is: a question for every event would take as long as decoding it.
+    # A list without a hole is handed on as it is, without a question for every event.
     return _until_too_large(events, max_event) if decoder.oversized else cast("list[Event]", events)
 
 
