@@ -208,8 +208,12 @@ function written({ topic, data, type, key, idempotencyKey }) {
  */
 function path(topic, query) {
   const given = Object.entries(query).filter(([, value]) => value !== undefined);
-  const segments = topic.split("/").map(encodeURIComponent).join("/");
-  return `v1/topics/${segments}?${new URLSearchParams(/** @type {string[][]} */ (given))}`;
+  const segments = topic.split("/");
+  if (segments.some((segment) => ["", ".", ".."].includes(segment))) {
+    // An address would be shortened by these, and mean something else.
+    throw new PublishError("malformed-request", `the topic ${JSON.stringify(topic)} has an empty segment, or one that is '.' or '..'`);
+  }
+  return `v1/topics/${segments.map(encodeURIComponent).join("/")}?${new URLSearchParams(/** @type {string[][]} */ (given))}`;
 }
 
 /** @param {string} topic */

@@ -279,6 +279,15 @@ test("a finished topic takes no more, and the publisher that was closed neither"
   await assert.rejects(publisher.publish({ topic: "job/2", data: "x" }), { kind: "closed" });
 });
 
+test("a topic that would be another address is refused before it is sent", async (context) => {
+  const { url } = await serve(context, () => assert.fail("nothing was to be asked"));
+  const publisher = new Publisher(url);
+  for (const topic of ["", "a//b", "../admin/revocations", "a/./b"]) {
+    await assert.rejects(publisher.finish(topic), { kind: "malformed-request", status: 0 });
+    await assert.rejects(publisher.publishStream(topic, ["x"]), { kind: "malformed-request", status: 0 });
+  }
+});
+
 test("a caller that never waits is refused before memory fills", async (context) => {
   const { url } = await serve(context, () => {});
   const publisher = new Publisher(url);
