@@ -107,8 +107,8 @@ BODIES = st.one_of(
             Step("unreachable", lambda core, now: core.unreachable("why", now)),
             Step("ended", lambda core, now: core.ended(now)),
             Step("broken", lambda core, now: core.broken("why", now)),
-            Step("refreshed", lambda core, _: core.refreshed(None)),
-            Step("not refreshed", lambda core, _: core.refreshed(LookupError())),
+            Step("refreshed", lambda core, now: core.refreshed(None, now)),
+            Step("not refreshed", lambda core, now: core.refreshed(LookupError(), now)),
             Step("restart", lambda core, _: core.restart()),
             Step("abort", lambda core, _: core.abort()),
         ]

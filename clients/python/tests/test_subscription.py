@@ -17,6 +17,7 @@ from headwater import (
     Closing,
     End,
     Event,
+    ExhaustedError,
     Expiring,
     Gap,
     Item,
@@ -236,21 +237,36 @@ def test_closing_ends_the_iteration_elsewhere(server: StreamServer) -> None:
     assert states == [State("connecting"), State("open"), State("closed", "aborted")]
 
 
-def test_a_failing_hook_is_the_cause(server: StreamServer) -> None:
+def test_what_a_failing_hook_says_is_told(server: StreamServer) -> None:
+    states: list[State] = []
+
     def refuse(cause: Cause) -> str:
         assert cause == Cause(401, "expired")
         raise LookupError("nobody is logged in")
 
     async def work() -> None:
-        async with subscribe(server.url, refresh=refuse) as items:
+        async with subscribe(server.url, refresh=refuse, retry=QUICK, on_state=states.append) as items:
             reading = asyncio.create_task(anext(items))
             body = b'{"title":"No","detail":"the token has expired","reason":"expired"}'
             (await attempt(server)).answer(401, "Content-Type: application/problem+json", body=body)
-            with pytest.raises(UnauthorizedError, match=r"401: the token has expired; .* nobody is logged in") as told:
+            stream = await attempt(server)
+            stream.open()
+            stream.write("data: 1\n\n")
+            assert await reading == Event("1")
+
+    run(work())
+    assert states[1] == State("waiting", "refused", 0.0, 1, 401, "the refresh hook failed: nobody is logged in")
+
+
+def test_an_error_is_told_once(server: StreamServer) -> None:
+    async def work() -> None:
+        async with subscribe(server.url) as items:
+            reading = asyncio.create_task(anext(items))
+            body = b'{"title":"No","detail":"the token has expired","reason":"expired"}'
+            (await attempt(server)).answer(401, "Content-Type: application/problem+json", body=body)
+            with pytest.raises(UnauthorizedError, match="401: the token has expired") as told:
                 await reading
-            assert isinstance(told.value.__cause__, LookupError)
             assert (told.value.status, told.value.reason, told.value.problem.reason) == (401, "unauthorized", "expired")
-            # It is told once.
             assert [item async for item in items] == []
 
     run(work())
@@ -262,10 +278,10 @@ def test_a_credential_that_no_header_can_have(server: StreamServer, token: str) 
         subscribe(server.url, token=token)
 
     async def work() -> None:
-        async with subscribe(server.url, refresh=lambda _: token) as items:
+        async with subscribe(server.url, refresh=lambda _: token, retry=Retry(failures=1)) as items:
             reading = asyncio.create_task(anext(items))
             (await attempt(server)).answer(401)
-            with pytest.raises(UnauthorizedError, match="the token cannot be sent"):
+            with pytest.raises(ExhaustedError, match="the token cannot be sent"):
                 await reading
 
     run(work())

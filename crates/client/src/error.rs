@@ -16,15 +16,13 @@ pub enum Error {
         /// Its media type, or `of no type`.
         found: String,
     },
-    /// There is no valid credential: there is no refresh hook, the hook failed, or its credential was refused too.
-    #[error("the server refuses the credential with the status {status}: {problem}{}", hook_failed(hook))]
+    /// There is no valid credential: there is no refresh hook, or its credential was refused too.
+    #[error("the server refuses the credential with the status {status}: {problem}")]
     Unauthorized {
         /// 401 or 403.
         status: u16,
         /// What the server says.
         problem: Problem,
-        /// The error of the refresh hook, when that was the cause.
-        hook: Option<BoxError>,
     },
     /// The request was refused in a way that trying again does not mend.
     #[error("the server refuses the subscription with the status {status}: {problem}")]
@@ -80,10 +78,6 @@ pub enum InvalidSetting {
     /// A root certificate cannot be read, or TLS cannot be set up.
     #[error("TLS cannot be set up: {0}; check the root certificates")]
     Tls(String),
-}
-
-fn hook_failed(hook: &Option<BoxError>) -> String {
-    hook.as_ref().map(|error| format!("; the refresh hook failed: {error}")).unwrap_or_default()
 }
 
 /// An error and its causes in one line: most errors of the network keep the interesting part to their source.

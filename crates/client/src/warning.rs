@@ -10,6 +10,8 @@ pub enum Warning {
     Load(BoxError),
     /// The store could not save an id. After a restart, events may come again.
     Save(BoxError),
+    /// The refresh hook failed. Where a credential was refused it is asked again, after a wait.
+    Refresh(BoxError),
     /// The session could not be renewed. The stream will end when its credential does, and be opened again.
     Renew(BoxError),
 }
@@ -33,6 +35,7 @@ impl std::fmt::Display for Warning {
         match self {
             Self::Load(error) => write!(f, "the store could not tell where to start: {error}"),
             Self::Save(error) => write!(f, "the store could not save an id: {error}"),
+            Self::Refresh(error) => write!(f, "the refresh hook failed: {error}"),
             Self::Renew(error) => write!(f, "the session could not be renewed: {error}"),
         }
     }

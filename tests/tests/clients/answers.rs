@@ -18,6 +18,7 @@ scenarios!(
     retry_after_is_seconds_or_a_date_up_to_an_hour,
     a_refused_credential_is_refreshed_at_once,
     a_credential_refused_right_after_a_refresh_closes,
+    a_hook_that_fails_is_asked_again,
     without_a_hook_a_refused_credential_closes,
     anything_else_closes_with_what_the_problem_says,
     without_a_connection_it_is_tried_again,
@@ -207,6 +208,27 @@ fn a_credential_refused_right_after_a_refresh_closes(service: &TestService) {
         assert_eq!(closed(&mut client).0, "unauthorized");
         server.expect_no_attempt();
         hook.expect_no_attempt();
+    }
+}
+
+fn a_hook_that_fails_is_asked_again(service: &TestService) {
+    for status in [401, 403] {
+        let (server, hook) = (StreamServer::start(), StreamServer::start());
+        let options = quick_with(json!({ "token": "old", "refreshUrl": hook.url("/hook") }));
+        let mut client = service.subscribe(&server.url("/"), options);
+        for failures in 1..=2 {
+            server.attempt().answer(status, &[], "");
+            hook.attempt().answer(500, &[], "");
+            let waiting = client.until_state("waiting");
+            let told = (&waiting["reason"], &waiting["status"], &waiting["failures"]);
+            assert_eq!(told, (&json!("refused"), &json!(status), &json!(failures)), "{waiting}");
+        }
+        server.attempt().answer(status, &[], "");
+        refresh(&hook, status, "new");
+        let mut attempt = server.attempt();
+        assert_eq!(attempt.request.header("authorization"), Some("Bearer new"));
+        attempt.open();
+        client.until_state("open");
     }
 }
 

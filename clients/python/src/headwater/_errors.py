@@ -33,8 +33,7 @@ class WrongTypeError(SubscriptionError):
 
 
 class UnauthorizedError(SubscriptionError):
-    """There is no valid credential: there is no refresh hook, the hook failed, or its credential was refused too.
-    When the hook failed, its exception is the cause.
+    """There is no valid credential: there is no refresh hook, or its credential was refused too.
 
     Attributes:
         status: 401 or 403.
@@ -43,12 +42,10 @@ class UnauthorizedError(SubscriptionError):
 
     reason = "unauthorized"
 
-    def __init__(self, status: int, problem: Problem, hook: Exception | None = None):
-        failed = "" if hook is None else f"; the refresh hook failed: {hook}"
-        super().__init__(f"the server refuses the credential with the status {status}: {problem}{failed}")
+    def __init__(self, status: int, problem: Problem):
+        super().__init__(f"the server refuses the credential with the status {status}: {problem}")
         self.status = status
         self.problem = problem
-        self.__cause__ = hook
 
 
 class RejectedError(SubscriptionError):

@@ -21,7 +21,7 @@ class State:
         failures: While it waits: failures in a row, this one included.
         status: When an attempt was `refused`: the status of the answer.
         detail: What the network says of an attempt that was `unreachable` or `broken`, and the hub's reason for one
-            that it is `closing`.
+            that it is `closing`; why there is no other credential where one was `refused` and the refresh hook failed.
     """
 
     name: StateName
@@ -39,7 +39,8 @@ class State:
             case "timeout":
                 return "there was no answer within the connect limit"
             case "refused":
-                return f"the server answered with the status {self.status}"
+                failed = "" if self.detail is None else f"; {self.detail}"
+                return f"the server answered with the status {self.status}{failed}"
             case "ended":
                 return "the server ended the stream"
             case "closing":

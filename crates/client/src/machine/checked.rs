@@ -203,16 +203,19 @@ impl Checked {
 
     fn refreshed(&mut self, is_given: bool) {
         let Action::Refresh(cause) = &self.action else {
-            return self.core.refreshed(Ok(()));
+            return self.core.refreshed(true, self.now);
         };
-        let was_refused = matches!(cause, crate::refresh::Cause::Refused { .. });
-        self.core.refreshed(if is_given { Ok(()) } else { Err("no".into()) });
-        match is_given || !was_refused {
-            true => {
+        let refused = match cause {
+            crate::refresh::Cause::Refused { status, .. } => Some(*status),
+            _ => None,
+        };
+        self.core.refreshed(is_given, self.now);
+        match refused {
+            Some(status) if !is_given => self.fail(Reason::Refused(status), Duration::ZERO),
+            _ => {
                 self.is_fresh = is_given;
                 self.action = Action::Connect;
             }
-            false => self.stop(CloseReason::Unauthorized),
         }
     }
 

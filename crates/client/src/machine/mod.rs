@@ -24,7 +24,7 @@ pub(crate) use answer::{Meaning, is_passing};
 pub use backoff::Retry;
 use reader::Reader;
 
-use crate::error::{BoxError, Error};
+use crate::error::Error;
 use crate::item::{Closing, Item};
 use crate::refresh::Cause;
 use crate::state::{CloseReason, Reason, State};
@@ -95,7 +95,8 @@ enum Phase {
     /// A credential is asked for; an attempt that was refused for want of it is remembered.
     Refreshing {
         cause: Cause,
-        refused: Option<Box<Answer>>,
+        /// The status of the answer that refused the one there is.
+        refused: Option<u16>,
     },
     Reading {
         since: Instant,
@@ -250,10 +251,10 @@ impl Core {
             Meaning::Credential if self.settings.can_refresh && !was_fresh => {
                 let cause = Cause::Refused { status: answer.status, reason: answer.problem.reason.clone() };
                 self.deadline = None;
-                self.phase = Phase::Refreshing { cause, refused: Some(answer.into()) };
+                self.phase = Phase::Refreshing { cause, refused: Some(answer.status) };
             }
             Meaning::Credential => {
-                self.close_with(Error::Unauthorized { status: answer.status, problem: answer.problem, hook: None });
+                self.close_with(Error::Unauthorized { status: answer.status, problem: answer.problem });
             }
             Meaning::Rejected => {
                 self.close_with(Error::Rejected { status: answer.status, problem: answer.problem });
@@ -262,18 +263,15 @@ impl Core {
     }
 
     /// The refresh hook gave a new credential, or failed.
-    pub fn refreshed(&mut self, result: Result<(), BoxError>) {
-        let Phase::Refreshing { refused, .. } = &mut self.phase else { return };
-        match (result, refused.take()) {
-            (Ok(()), _) => {
-                self.is_fresh = true;
+    pub fn refreshed(&mut self, is_new: bool, now: Instant) {
+        let Phase::Refreshing { refused, .. } = &self.phase else { return };
+        match *refused {
+            // Whoever gives out credentials may be down for a while.
+            Some(status) if !is_new => self.fail(now, Reason::Refused(status), Duration::ZERO),
+            // Where nothing was refused yet the old credential may do.
+            _ => {
+                self.is_fresh = is_new;
                 self.phase = Phase::Connecting;
-            }
-            // Nothing was refused yet: the old credential may do.
-            (Err(_), None) => self.phase = Phase::Connecting,
-            (Err(error), Some(answer)) => {
-                let Answer { status, problem, .. } = *answer;
-                self.close_with(Error::Unauthorized { status, problem, hook: Some(error) });
             }
         }
     }

@@ -220,7 +220,7 @@ impl Subscription {
 
     fn poll_refresh(&mut self, cause: Cause, cx: &mut Context<'_>) -> Poll<()> {
         let Some(hook) = &self.refresh else {
-            self.core.refreshed(Err("there is no refresh hook".into()));
+            self.core.refreshed(false, Instant::now());
             return Poll::Ready(());
         };
         if !matches!(self.io, Io::Refreshing(_)) {
@@ -230,7 +230,12 @@ impl Subscription {
         let answer = ready!(answer.as_mut().poll(cx));
         self.io = Io::Idle;
         let taken = answer.and_then(|token| Ok(crate::http::bearer(&token)?));
-        self.core.refreshed(taken.map(|token| self.token = Some(token)));
+        let is_new = taken.is_ok();
+        match taken {
+            Ok(token) => self.token = Some(token),
+            Err(error) => self.on_warning.tell(Warning::Refresh(error)),
+        }
+        self.core.refreshed(is_new, Instant::now());
         Poll::Ready(())
     }
 

@@ -235,11 +235,11 @@ class Driver:
             elif action is Action.READ:
                 self._core.broken(described(error), now)
             else:
-                self._core.refreshed(error)
+                self._core.refreshed(error, now)
         except Exception as error:
             if action is not Action.REFRESH:
                 raise
-            self._core.refreshed(error)
+            self._core.refreshed(error, now)
         else:
             if action is Action.CONNECT:
                 self._opened(result, now)
@@ -247,7 +247,7 @@ class Driver:
                 self._core.ended(now) if result is None else self._core.received(result)
             else:
                 self._token = result
-                self._core.refreshed(None)
+                self._core.refreshed(None, now)
 
     def _opened(self, opened: Opened, now: float) -> None:
         self._core.answered(opened.answer, now)

@@ -206,14 +206,15 @@ class Core:
         else:
             self._close_with(UnauthorizedError(status, answer.problem))
 
-    def refreshed(self, failed: Exception | None) -> None:
+    def refreshed(self, failed: Exception | None, now: float) -> None:
         """The refresh hook gave a new credential, or failed."""
         if self.action is not Action.REFRESH:
             return
         self.cause = None
         refused, self._refused = self._refused, None
         if failed is not None and refused is not None:
-            self._close_with(UnauthorizedError(refused.status, refused.problem, failed))
+            # Whoever gives out credentials may be down for a while.
+            self._fail(now, "refused", status=refused.status, detail=f"the refresh hook failed: {failed}")
         else:
             # Where nothing was refused yet, the old credential may do.
             self._is_fresh = failed is None
