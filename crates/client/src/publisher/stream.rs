@@ -19,6 +19,8 @@ use super::piped::{self, Piece};
 /// longer than 1 MiB and not older than [`within`](super::PublisherBuilder::within). In silence a comment every 15 seconds
 /// keeps the connection alive.
 ///
+/// A redirect of a stream is an error, because its body cannot be moved: give the publisher the address that it leads to.
+///
 /// A stream that is dropped without being finished breaks off: what was stored stays, and its topic is not ended.
 #[must_use = "a stream does nothing until something is sent"]
 pub struct PublishStream {
