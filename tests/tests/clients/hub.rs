@@ -122,7 +122,9 @@ fn every_event_comes_once_however_often_the_hub_is_killed(service: &TestService)
         got.push(json!([event["id"], event["topic"], event["data"]]));
     }
     let expected: Vec<Value> = history.log.iter().map(|event| json!([event.id, event.topic, event.data])).collect();
-    assert!(expected.len() > 100 && got == expected, "{} events of {}", got.len(), expected.len());
+    assert!(got == expected, "{} events of {}", got.len(), expected.len());
+    // How many there are in the time depends on the machine.
+    assert!(expected.len() > KILLS, "only {} events were published", expected.len());
     let waits = client.states().iter().filter(|state| state["name"] == "waiting").count();
     assert!(waits >= KILLS, "the hub was killed {KILLS} times, and the client saw {waits} of them");
 }
