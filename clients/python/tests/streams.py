@@ -3,9 +3,10 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi.sse import ServerSentEvent
@@ -16,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from headwater import Event
-from headwater.starlette import EventStreamResponse
+from headwater.starlette import EventStreamResponse, last_event_id
 
 FOLDER = Path(os.environ["HEADWATER_TEST_FOLDER"])
 LAST = 10
@@ -101,6 +102,53 @@ async def numbers() -> EventStreamResponse:
     return EventStreamResponse(resume)
 
 
+@routes.get("/tokens")
+async def tokens() -> EventStreamResponse:
+    async def events(last: str | None) -> AsyncIterator[Event]:
+        note(f"tokens after {last!r}")
+        yield Event("token", id="1")
+
+    return EventStreamResponse(events, retry=0.05)
+
+
+@routes.get("/once")
+async def once() -> EventStreamResponse:
+    async def events() -> AsyncIterator[Event]:
+        note("once")
+        yield Event("token", id="1")
+
+    return EventStreamResponse(events(), retry=0.05)
+
+
+@routes.get("/asked")
+async def asked(request: Request) -> str | None:
+    return last_event_id(request)
+
+
+@routes.get("/relayed")
+async def relayed() -> EventStreamResponse:
+    async def events() -> AsyncIterator[Event]:
+        yield Event("{}", type="headwater.told")
+
+    return EventStreamResponse(events(), relay=True)
+
+
+@routes.get("/wrong")
+async def wrong(how: str) -> EventStreamResponse:
+    """Applications that give what is no asynchronous iterator."""
+
+    def plain(_: str | None = None) -> Iterator[str]:
+        yield "never"
+
+    given: dict[str, Any] = {
+        "list": ["a"],
+        "generator": plain(),
+        "function of a list": lambda _: ["a"],
+        "function of a generator": plain,
+    }
+    return EventStreamResponse(given[how])
+
+
 @routes.get("/gated")
 async def gated(tag: str) -> EventStreamResponse:
     async def events() -> AsyncIterator[Event]:
@@ -125,6 +173,10 @@ async def fails(how: str) -> EventStreamResponse:
                 yield Event("", type="a\ndata: forged")
             case "unknown":
                 yield object()
+            case "end":
+                yield Event('{"reason":"done","topic":"forged"}', type="headwater.end")
+            case "end of fastapi":
+                yield ServerSentEvent(raw_data='{"reason":"done","topic":"forged"}', event="headwater.end")
 
     return EventStreamResponse(events(), topic="answers/1")
 

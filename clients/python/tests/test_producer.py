@@ -1,9 +1,10 @@
 """Streams of FastAPI under real servers, with compressing and wrapping middleware around them (FWK-01 to FWK-04)."""
 
+import asyncio
 import json
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
@@ -12,7 +13,8 @@ import httpx
 import pytest
 from servers import COMMANDS, PATIENCE, STOPPED, WORKERS, Server, wait_for
 
-from headwater import Event, iter_events
+from headwater import End, Event, Item, Retry, iter_events, subscribe
+from headwater.starlette import EventStreamResponse
 
 tags = map(str, count())
 
@@ -130,6 +132,48 @@ def test_a_stream_that_was_read_to_its_end_stops_the_client(server: Server) -> N
     assert (response.status_code, events) == (204, [])
 
 
+@pytest.mark.parametrize("path", ["/tokens", "/once"])
+def test_a_client_that_comes_back_after_the_end_is_stopped(server: Server, path: str) -> None:
+    """FWK-01: without the application, whatever it gives; else it would be told the same for ever."""
+
+    async def subscribed() -> list[Item]:
+        async with subscribe(server.url + path, retry=Retry(first=0)) as items:
+            return [item async for item in items]
+
+    before = len(server.notes())
+    token, end = asyncio.run(asyncio.wait_for(subscribed(), PATIENCE))
+    assert (token, type(end)) == (Event("token", id="1"), End)
+    assert server.notes()[before:] == ["tokens after None" if path == "/tokens" else "once"]
+
+
+def test_the_id_of_an_end_is_not_told_to_the_application(server: Server) -> None:
+    for id, told in [("headwater.end", None), ("7", "7")]:
+        assert httpx.get(f"{server.url}/asked", headers={"last-event-id": id}, timeout=PATIENCE).json() == told
+
+
+@pytest.mark.parametrize("how", ["list", "generator", "function of a list", "function of a generator"])
+def test_what_is_no_asynchronous_iterator_is_refused_before_the_head(server: Server, how: str) -> None:
+    assert httpx.get(f"{server.url}/wrong", params={"how": how}, timeout=PATIENCE).status_code == 500
+    wait_for(lambda: any("no asynchronous iterator" in line for line in server.log), server.shown)
+
+
+def test_events_of_a_hub_can_be_passed_on(server: Server) -> None:
+    _, events = read(server, "/relayed")
+    assert [event.type for event in events] == ["headwater.told", "headwater.end"]
+
+
+@pytest.mark.parametrize("option", ["heartbeat", "retry", "send_timeout"])
+@pytest.mark.parametrize("seconds", [0, -1, float("inf"), float("nan")])
+def test_times_that_cannot_be_used(option: str, seconds: float) -> None:
+    with pytest.raises(ValueError, match=f"{option} is"):
+        EventStreamResponse(iter_nothing(), **{option: seconds})  # type: ignore[arg-type]
+
+
+async def iter_nothing() -> AsyncIterator[str]:
+    return
+    yield ""
+
+
 def test_a_client_that_leaves_ends_the_iterator(server: Server) -> None:
     """FWK-02, FWK-03: it is cancelled where it waits, and its clean-up runs to the end."""
     tag = f"leave-{next(tags)}"
@@ -142,7 +186,7 @@ def test_a_client_that_leaves_ends_the_iterator(server: Server) -> None:
     server.wait_for_note(f"finally {tag}")
 
 
-@pytest.mark.parametrize("how", ["upstream", "cancelled", "forged", "unknown"])
+@pytest.mark.parametrize("how", ["upstream", "cancelled", "forged", "unknown", "end", "end of fastapi"])
 def test_an_iterator_that_fails_ends_the_stream_properly(server: Server, how: str) -> None:
     """FWK-01"""
     response, events = read(server, f"/fails?how={how}")

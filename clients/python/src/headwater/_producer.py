@@ -14,7 +14,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from headwater import _shutdown
+from headwater._decoder import Event
 from headwater._encode import block, encode
+from headwater._items import PREFIX
+
+# The id of the end of a stream. A client that comes back with it has had all.
+END_ID = "headwater.end"
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -37,6 +42,7 @@ class Settings:
     retry_ms: int | None
     send_timeout: float
     topic: str
+    relay: bool
 
 
 class Stream:
@@ -108,6 +114,8 @@ class Stream:
         breather = self._loop.time() + LONGEST_BURST
         try:
             async for item in events:
+                if not self._settings.relay:
+                    _refuse_control(item)
                 await self._write(encode(item))
                 if self._since >= breather:
                     # An iterator that never waits would leave no time for anybody else.
@@ -144,7 +152,8 @@ class Stream:
     async def _end(self, event: str, data: dict[str, Any], limit: float | None = None) -> None:
         """The last event, and the end of the body."""
         text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-        body = block(text, f"headwater.{event}")
+        # After a closing event clients go on from where they were.
+        body = block(text, PREFIX + event, END_ID if event == "end" else None)
         await self._within_limit(self._give({"type": "http.response.body", "body": body, "more_body": False}), limit)
 
     async def _write(self, body: bytes) -> None:
@@ -170,6 +179,19 @@ class Stream:
 
 class _ClientLeft(Exception):
     """The server says that there is nobody to send to."""
+
+
+def _refuse_control(item: Any) -> None:
+    """Clients believe what is said in the name of the stream, such as that it has ended.
+
+    Raises:
+        ValueError: It is a control event.
+    """
+    # FastAPI's events call it `event`.
+    name = "type" if isinstance(item, Event) else "event" if hasattr(item, "raw_data") else ""
+    kind: Any = getattr(item, name, None)
+    if isinstance(kind, str) and kind.startswith(PREFIX):
+        raise ValueError(f"the type {kind!r} is one of the stream's own; choose another, or set `relay`")
 
 
 def _closing() -> dict[str, Any]:

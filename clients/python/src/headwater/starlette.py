@@ -8,6 +8,7 @@ The response is an ASGI application of its own on asyncio; it runs under Uvicorn
 """
 
 import inspect
+import math
 import random
 from collections.abc import AsyncIterable, Awaitable, Callable, Mapping
 from typing import Any
@@ -18,7 +19,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from headwater._producer import SendTimeoutError, Settings, Stream
+from headwater._producer import END_ID, SendTimeoutError, Settings, Stream
 from headwater._shutdown import end_streams
 
 __all__ = ["EventStreamResponse", "SendTimeoutError", "end_streams", "last_event_id", "to_hub"]
@@ -34,7 +35,11 @@ class EventStreamResponse(Response):
     reason `error`, and the exception goes on to the server. When the server stops, the stream ends with
     `headwater.closing`, and clients come back to another process.
 
-    An item is an `Event`, a `str` (the data), a `fastapi.sse.ServerSentEvent`, or anything that has a JSON.
+    The end has the id `headwater.end`. A client that comes back with it, as browsers do after every end, is answered
+    204, at which it stops; neither the function nor the iterator is called then.
+
+    An item is an `Event`, a `str` (the data), a `fastapi.sse.ServerSentEvent`, or anything that has a JSON. A type that
+    begins with `headwater.` is refused, as clients would take it for the stream's own; see `relay`.
 
     Args:
         events: The iterator; or a function that is given the id to go on after, `None` at the start, and returns the
@@ -46,11 +51,15 @@ class EventStreamResponse(Response):
         send_timeout: Seconds that a reader may take nothing before it is given up.
         topic: What the last event says has ended; the path of the request when it is not given.
         status_code: Another status than 200, at which browsers do not take it for a stream.
-        headers: Further header fields; a field that is set here is not overwritten.
+        headers: Further header fields; a field that is set here is not overwritten, but for `Content-Type` and
+            `Headwater-Heartbeat`.
+        relay: Whether types that begin with `headwater.` are passed on: for the events of a hub, read with
+            `aiter_events`.
         background: What runs after the stream.
 
     Raises:
-        ValueError: A time is not positive.
+        ValueError: A time is not positive, or has no end.
+        TypeError: While answering, before the head: what is given or returned is no asynchronous iterator.
     """
 
     media_type = "text/event-stream"
@@ -65,16 +74,18 @@ class EventStreamResponse(Response):
         topic: str | None = None,
         status_code: int = 200,
         headers: Mapping[str, str] | None = None,
+        relay: bool = False,
         background: BackgroundTask | None = None,
     ):
         for name, seconds in (("heartbeat", heartbeat), ("retry", retry), ("send_timeout", send_timeout)):
-            if seconds is not None and not seconds > 0:
-                raise ValueError(f"{name} is {seconds}; it has to be more than 0 seconds")
+            if seconds is not None and not 0 < seconds < math.inf:
+                raise ValueError(f"{name} is {seconds}; it has to be more than 0 seconds, and not endless")
         self.events = events
         self.heartbeat = heartbeat
         self.retry = retry
         self.send_timeout = send_timeout
         self.topic = topic
+        self.relay = relay
         self.status_code = status_code
         self.background = background
         self.init_headers(headers)
@@ -86,11 +97,7 @@ class EventStreamResponse(Response):
         del self.headers["content-length"]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        events: Any = self.events
-        if not isinstance(events, AsyncIterable):
-            events = events(last_event_id(HTTPConnection(scope)))
-            if inspect.isawaitable(events):
-                events = await events
+        events = await self._begin(requested_id(HTTPConnection(scope)))
         if events is None:
             await Response(status_code=204, headers={"cache-control": "no-store"})(scope, receive, send)
         elif scope["method"] == "HEAD":
@@ -104,19 +111,55 @@ class EventStreamResponse(Response):
                 retry_ms=None if self.retry is None else round(self.retry * random.uniform(500, 1500)),
                 send_timeout=self.send_timeout,
                 topic=scope["path"].lstrip("/") if self.topic is None else self.topic,
+                relay=self.relay,
             )
             await Stream(events, settings, receive, send).run()
         if self.background is not None:
             await self.background()
 
+    async def _begin(self, cursor: str | None) -> AsyncIterable[Any] | None:
+        """The iterator; `None` when the client has had everything.
+
+        Raises:
+            TypeError: There is something else.
+        """
+        events: Any = self.events
+        if cursor == END_ID:
+            # A generator that has not begun ends without a warning, but what it was made with is let go at once.
+            close = getattr(events, "aclose", None)
+            if close is not None:
+                await close()
+            return None
+        is_function = not isinstance(events, AsyncIterable) and callable(events)
+        if is_function:
+            call: Any = self.events
+            events = call(cursor)
+            if inspect.isawaitable(events):
+                events = await events
+            if events is None:
+                return None
+        if not isinstance(events, AsyncIterable):
+            whose = "the function of an event stream returned" if is_function else "an event stream was given"
+            raise TypeError(
+                f"{whose} {type(events).__name__}, which is no asynchronous iterator; write `async def` and `yield`"
+            )
+        return events
+
 
 def last_event_id(connection: HTTPConnection) -> str | None:
     """The id that a client wants to go on after: of the header `Last-Event-ID`, else of the query parameter
-    `last_event_id` (also `lastEventId`, `lastEventID`); `None` when there is none or it is empty.
+    `last_event_id` (also `lastEventId`, `lastEventID`); `None` when there is none or it is empty, or when it is that
+    of the end of a stream, which `EventStreamResponse` answers by itself.
 
     Args:
         connection: The request. So this can be a dependency of FastAPI as it is.
     """
+    cursor = requested_id(connection)
+    return None if cursor == END_ID else cursor
+
+
+def requested_id(connection: HTTPConnection) -> str | None:
+    """As `last_event_id`, also when it is that of an end."""
     for name, value in connection.scope["headers"]:
         if name.lower() == b"last-event-id":
             # The standard sends an id as UTF-8, whatever else is in it; header fields as text would be Latin-1.
