@@ -2,42 +2,17 @@
 // faults. Whatever happens, each tab sees every event once and in order.
 
 import assert from "node:assert/strict";
-import { after, afterEach, before, beforeEach, describe, test } from "node:test";
-import { launch } from "./support/browser.js";
-import { Hub } from "./support/hub.js";
-import { ScriptServer } from "./support/script-server.js";
+import { beforeEach, describe, test } from "node:test";
+import { setStage } from "./support/stage.js";
 import { until } from "./support/until.js";
 
-/** @type {Hub} */
-let hub;
-/** @type {ScriptServer} */
-let server;
-/** @type {import("playwright-core").Browser} */
-let browser;
-/** @type {import("playwright-core").BrowserContext} */
-let context;
-let topic = "";
-let topics = 0;
+const stage = setStage("client", { keepsPages: true });
 /** What was published on the test's topic. @type {string[]} */
 let published = [];
 
-before(async () => {
-  [hub, server, browser] = await Promise.all([Hub.start(), ScriptServer.start(), launch({ keepsPages: true })]);
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.close();
-  await hub?.remove();
-});
-
-beforeEach(async () => {
-  context = await browser.newContext();
-  topic = `client/${++topics}`;
+beforeEach(() => {
   published = [];
 });
-
-afterEach(() => context.close());
 
 /**
  * Opens a stream in a page that is there, or in a new one.
@@ -45,8 +20,8 @@ afterEach(() => context.close());
  * @param {import("playwright-core").Page} [page]
  */
 async function open(options, page) {
-  const tab = page ?? (await context.newPage());
-  if (!page) await tab.goto(server.here);
+  const tab = page ?? (await stage.context.newPage());
+  if (!page) await tab.goto(stage.server.here);
   await tab.evaluate(
     async ({ url, options: { stored, ...options } }) => {
       const { default: EventSource } = await import("/client/eventsource.js");
@@ -62,7 +37,7 @@ async function open(options, page) {
       window.source.onmessage = (event) => window.seen.push(event.data);
       window.source.addEventListener("headwater.gap", (event) => window.gaps.push(JSON.parse(event.data).reason));
     },
-    { url: `${hub.url}/v1/events?topic=${topic}`, options },
+    { url: `${stage.hub.url}/v1/events?topic=${stage.topic}`, options },
   );
   await until("the stream is open", () => tab.evaluate(() => window.source.readyState === 1));
   return tab;
@@ -71,7 +46,7 @@ async function open(options, page) {
 async function publish(times = 3) {
   for (let n = 0; n < times; n += 1) {
     const data = `${published.length}`;
-    await hub.publish(topic, data);
+    await stage.hub.publish(stage.topic, data);
     published.push(data);
   }
 }
@@ -89,7 +64,7 @@ async function saw(tab, expected = published) {
 
 /** How many of the topic's streams the hub has open. */
 async function streams() {
-  const response = await fetch(`${hub.url}/v1/topics/${topic}`);
+  const response = await fetch(`${stage.hub.url}/v1/topics/${stage.topic}`);
   return response.ok ? (await response.json()).sessions : 0;
 }
 
@@ -118,7 +93,7 @@ describe("tabs that share one stream", () => {
     const follower = await open({ share: true });
     await publish();
     await saw(follower);
-    const debug = await context.newCDPSession(leader);
+    const debug = await stage.context.newCDPSession(leader);
     await debug.send("Debugger.enable");
     // It stops as soon as it would run anything, its answer to the follower included.
     await debug.send("Debugger.pause");
@@ -144,16 +119,16 @@ describe("the life of a page", () => {
     const tab = await open({});
     await publish();
     await saw(tab);
-    await context.setOffline(true);
+    await stage.context.setOffline(true);
     await until("it is not open", () => tab.evaluate(() => window.source.readyState === 0));
     await publish();
-    await context.setOffline(false);
+    await stage.context.setOffline(false);
     await saw(tab);
   });
 
   test("frozen and resumed", async () => {
     const tab = await open({});
-    const debug = await context.newCDPSession(tab);
+    const debug = await stage.context.newCDPSession(tab);
     await debug.send("Page.setWebLifecycleState", { state: "frozen" });
     await until("the connection is given up", async () => (await streams()) === 0);
     await publish();
@@ -166,7 +141,7 @@ describe("the life of a page", () => {
     await publish();
     await saw(tab);
     await tab.evaluate(() => addEventListener("pageshow", ({ persisted }) => console.info("kept", persisted)));
-    await tab.goto(server.there);
+    await tab.goto(stage.server.there);
     await until("the connection is given up", async () => (await streams()) === 0);
     await publish();
     const back = tab.waitForEvent("console", { timeout: 20_000 });
@@ -185,9 +160,9 @@ describe("the life of a page", () => {
     await open({ stored: true }, tab);
     await saw(tab, published.slice(3));
     // BRW-08: what can no longer be given is told.
-    await hub.kill();
-    await hub.wipe();
-    await hub.start();
+    await stage.hub.kill();
+    await stage.hub.wipe();
+    await stage.hub.start();
     await until("the gap is told", () => tab.evaluate(() => window.gaps.length));
     assert.deepEqual(await tab.evaluate(() => window.gaps), ["epoch"]);
   });
@@ -198,8 +173,8 @@ describe("faults", () => {
     const tab = await open({});
     for (let round = 0; round < 3; round += 1) {
       await publish();
-      await hub.kill();
-      await hub.start();
+      await stage.hub.kill();
+      await stage.hub.start();
     }
     await publish();
     await saw(tab);

@@ -2,50 +2,23 @@
 // every event once and in order.
 
 import assert from "node:assert/strict";
-import { after, afterEach, before, beforeEach, test } from "node:test";
-import { launch } from "./support/browser.js";
+import { afterEach, beforeEach, test } from "node:test";
 import { FaultyProxy } from "./support/faulty-proxy.js";
-import { Hub } from "./support/hub.js";
-import { ScriptServer } from "./support/script-server.js";
+import { setStage } from "./support/stage.js";
 import { until } from "./support/until.js";
 
-/** @type {Hub} */
-let hub;
+const stage = setStage("faults", { config: 'heartbeat = "1s"\nretry = "100ms"\n' });
 /** @type {FaultyProxy} */
 let proxy;
-/** @type {ScriptServer} */
-let server;
-/** @type {import("playwright-core").Browser} */
-let browser;
-/** @type {import("playwright-core").BrowserContext} */
-let context;
-let topic = "";
-let topics = 0;
 /** What was published on the test's topic. @type {{id: string, data: string}[]} */
 let published = [];
 
-before(async () => {
-  const config = 'heartbeat = "1s"\nretry = "100ms"\n';
-  [hub, server, browser] = await Promise.all([Hub.start(config), ScriptServer.start(), launch()]);
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.close();
-  await hub?.remove();
-});
-
 beforeEach(async () => {
-  proxy = await FaultyProxy.start(hub.port);
-  context = await browser.newContext();
-  topic = `faults/${++topics}`;
+  proxy = await FaultyProxy.start(stage.hub.port);
   published = [];
 });
 
-afterEach(async () => {
-  await context.close();
-  await proxy.close();
-});
+afterEach(() => proxy.close());
 
 /**
  * Opens a stream in a new page, and does not wait for it.
@@ -53,11 +26,11 @@ afterEach(async () => {
  * @param {Record<string, unknown>} [options]
  */
 async function begin(url, options = {}) {
-  const tab = await context.newPage();
+  const tab = await stage.context.newPage();
   /** @type {string[]} */
   const modules = [];
   tab.on("request", (request) => modules.push(new URL(request.url()).pathname));
-  await tab.goto(server.here);
+  await tab.goto(stage.server.here);
   await tab.evaluate(
     async ({ url, options }) => {
       const { default: EventSource } = await import("/client/eventsource.js");
@@ -71,7 +44,7 @@ async function begin(url, options = {}) {
       });
       window.source.onmessage = ({ data, lastEventId: id }) => window.seen.push({ id, data });
     },
-    { url: `${url}/v1/events?topic=${topic}`, options },
+    { url: `${url}/v1/events?topic=${stage.topic}`, options },
   );
   return { tab, modules };
 }
@@ -93,7 +66,7 @@ async function open(url, options) {
 async function publish(times = 3) {
   for (let n = 0; n < times; n += 1) {
     const data = `${published.length}`;
-    published.push({ id: await hub.publish(topic, data), data });
+    published.push({ id: await stage.hub.publish(stage.topic, data), data });
   }
 }
 
@@ -127,7 +100,7 @@ async function became(tab, state) {
 
 /** How many of the topic's streams the hub has open. */
 async function streams() {
-  const response = await fetch(`${hub.url}/v1/topics/${topic}`);
+  const response = await fetch(`${stage.hub.url}/v1/topics/${stage.topic}`);
   return response.ok ? (await response.json()).sessions : 0;
 }
 
@@ -200,7 +173,7 @@ test("a leader whose tab crashes: another goes on after its last event", async (
   // What is published now comes to nobody before the follower has tried to lead.
   proxy.refusing = true;
   const crashed = new Promise((resolve) => leader.once("crash", resolve));
-  const debug = await context.newCDPSession(leader);
+  const debug = await stage.context.newCDPSession(leader);
   // Nobody is left to answer.
   debug.send("Page.crash").catch(() => {});
   await crashed;
@@ -214,7 +187,7 @@ test("a leader whose tab crashes: another goes on after its last event", async (
 // BRW-06: what sharing is for.
 test("eight tabs with a stream each: six receive, and one more as soon as one of them is closed", async () => {
   const tabs = [];
-  for (let n = 0; n < 8; n += 1) tabs.push((await begin(hub.url, { transport: "stream" })).tab);
+  for (let n = 0; n < 8; n += 1) tabs.push((await begin(stage.hub.url, { transport: "stream" })).tab);
   const receiving = async () => {
     const open = await Promise.all(tabs.map(isOpen));
     return tabs.filter((_, n) => open[n]);
