@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::error::PublishError;
+use crate::error::BoxError;
 use crate::machine::{Answer, Retry, is_passing};
 use crate::problem::Problem;
 use crate::refresh::Cause;
@@ -70,6 +71,15 @@ impl Attempts {
         }
     }
 
+    /// The refresh hook failed: whoever gives out credentials may be down for a while.
+    pub(super) fn not_refreshed(&mut self, refused: Answer, error: BoxError, now: Instant) -> Next {
+        self.is_fresh = false;
+        match self.again(Reason::Refused(refused.status), Duration::ZERO, Problem::default(), now) {
+            Next::Fail(_) => Next::Fail(unauthorized(refused, Some(error))),
+            next => next,
+        }
+    }
+
     fn again(&mut self, last: Reason, floor: Duration, problem: Problem, now: Instant) -> Next {
         self.failures = self.failures.saturating_add(1);
         let delay = self.retry.delay(self.failures, floor, &mut self.random);
@@ -87,7 +97,7 @@ impl Attempts {
 }
 
 /// The error of an answer that asks for another credential.
-pub(super) fn unauthorized(answer: Answer, hook: Option<crate::error::BoxError>) -> PublishError {
+fn unauthorized(answer: Answer, hook: Option<BoxError>) -> PublishError {
     PublishError::Unauthorized {
         topic: None,
         status: answer.status,

@@ -58,7 +58,8 @@ impl PublisherBuilder {
         self
     }
 
-    /// Asks for a new bearer token when the one there is was refused. Requests that are made meanwhile wait for it.
+    /// Asks for a new bearer token when the one there is was refused. Requests that are made meanwhile wait for it. A hook
+    /// that fails is asked again, after the wait of any failure.
     pub fn refresh<F, R, E>(mut self, ask: F) -> Self
     where
         F: Fn(Cause) -> R + Send + Sync + 'static,

@@ -22,7 +22,8 @@ pub enum PublishError {
         /// What the hub says.
         problem: Box<Problem>,
     },
-    /// There is no credential that suffices: there is no refresh hook, the hook failed, or its credential was refused too.
+    /// There is no credential that suffices: there is no refresh hook, its credential was refused too, or it failed until it
+    /// was too late.
     #[error("{} refused for its credential with the status {status}: {problem}{}", event(topic.as_deref(), None), hook_failed(hook))]
     Unauthorized {
         /// The topic of the event at fault, where that is known.

@@ -8,7 +8,7 @@ use http::{HeaderMap, Method};
 use reqwest::{RequestBuilder, Url};
 use serde::Deserialize;
 
-use super::attempts::{Attempts, Failed, Next, unauthorized};
+use super::attempts::{Attempts, Failed, Next};
 use super::credentials::{Credentials, Token};
 use super::error::PublishError;
 use super::event::Final;
@@ -148,13 +148,16 @@ impl Transport {
         failed: Failed,
         token: &Token,
     ) -> Result<(), PublishError> {
-        match attempts.failed(failed, Instant::now()) {
+        let mut next = attempts.failed(failed, Instant::now());
+        if let Next::Refresh(cause, refused) = next {
+            let Err(error) = self.credentials.refresh(token, cause).await else { return Ok(()) };
+            tracing::warn!("the refresh hook failed: {error}");
+            next = attempts.not_refreshed(refused, error, Instant::now());
+        }
+        match next {
             Next::Wait(delay) => tokio::time::sleep(delay).await,
-            Next::Refresh(cause, answer) => {
-                let refreshed = self.credentials.refresh(token, cause).await;
-                refreshed.map_err(|error| unauthorized(answer, Some(error)))?;
-            }
             Next::Fail(error) => return Err(error),
+            Next::Refresh(..) => {}
         }
         Ok(())
     }

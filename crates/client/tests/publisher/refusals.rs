@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use headwater_client::{Cause, Final, PublishError};
 use headwater_testkit::{Issuer, LocalHub, StreamServer};
@@ -121,8 +122,16 @@ async fn a_token_that_is_refused_after_a_refresh_is_an_error() {
     assert_eq!((topic.as_deref(), asked.load(Ordering::SeqCst)), (Some("yours"), 1));
     publisher.publish("mine", "1").await.unwrap();
 
-    let failing = with().refresh(|_| async { Err::<String, _>("no identity provider") }).open().unwrap();
-    let error = failing.publish("yours", "1").await.unwrap_err();
+    // Whoever gives out tokens may be down for a while.
+    let asked = Arc::new(AtomicUsize::new(0));
+    let later = with().refresh(move |_| {
+        let is_down = asked.fetch_add(1, Ordering::SeqCst) < 2;
+        async move { if is_down { Err("no identity provider") } else { Ok(Issuer::admin()) } }
+    });
+    in_time("the publish", later.open().unwrap().publish("yours", "1")).await.unwrap();
+    let failing =
+        with().within(Duration::from_millis(100)).refresh(|_| async { Err::<String, _>("no identity provider") });
+    let error = in_time("the error", failing.open().unwrap().publish("yours", "1")).await.unwrap_err();
     assert!(error.to_string().ends_with("the refresh hook failed: no identity provider"), "{error}");
     let without = with().open().unwrap();
     let error = without.publish("yours", "1").await.unwrap_err();
