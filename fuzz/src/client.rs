@@ -56,6 +56,7 @@ fn run(input: &mut Unstructured<'_>) -> arbitrary::Result<()> {
     while !input.is_empty() {
         client.apply(happening(input)?);
     }
+    client.apply(Input::Save);
     Ok(())
 }
 
@@ -83,7 +84,7 @@ fn happening(input: &mut Unstructured<'_>) -> arbitrary::Result<Input> {
             }
             Input::Bytes(bytes)
         }
-        7 => Input::Take(u8::arbitrary(input)?),
+        7 => Input::Take(u8::arbitrary(input)? % 4),
         8 => Input::End,
         9 => Input::Break,
         10 => Input::Idle,
@@ -91,7 +92,7 @@ fn happening(input: &mut Unstructured<'_>) -> arbitrary::Result<Input> {
         12 => Input::Due(u16::arbitrary(input)?),
         13 => Input::Save,
         // Seldom, because nothing comes after the second.
-        _ => match u8::arbitrary(input)? {
+        _ => match u8::arbitrary(input)? % 8 {
             0 => Input::Abort,
             _ => Input::Restart,
         },
