@@ -320,15 +320,17 @@ def test_a_client_of_the_caller_is_used_and_stays_open(server: StreamServer) -> 
     async def work() -> None:
         async with httpx.AsyncClient(headers={"X-From": "caller"}, auth=("user", "secret"), timeout=0.001) as client:
             for target in ("", "there"):
-                async with subscribe(server.url, client=client) as items:
+                key = {"X-Api-Key": "secret"}
+                async with subscribe(server.url, client=client, headers=key, last_event_id="7") as items:
                     reading = asyncio.create_task(anext(items))
                     stream = await attempt(server)
-                    assert stream.headers["x-from"] == "caller"
+                    assert (stream.headers["x-from"], stream.headers["x-api-key"]) == ("caller", "secret")
                     assert stream.headers["authorization"].startswith("Basic ")
                     with StreamServer() as elsewhere:
                         stream.answer(307, f"Location: {elsewhere.url}{target}")
                         away = await attempt(elsewhere)
-                        assert "authorization" not in away.headers
+                        assert not {"authorization", "x-from", "x-api-key"} & set(away.headers)
+                        assert (away.headers["accept"], away.headers["last-event-id"]) == ("text/event-stream", "7")
                         # Later than its limit, which is not for streams.
                         done, _ = await asyncio.wait({reading}, timeout=0.05)
                         assert not done

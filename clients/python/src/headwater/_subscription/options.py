@@ -31,8 +31,7 @@ class Options(TypedDict, total=False):
             what is handled.
         store_key: The key for the store; default: the address without user, `ticket`, cursor and fragment.
         refresh: Asked for a new bearer token when the one there is was refused, has ended, or ends soon; may be
-            asynchronous. It is waited for. What it raises is the cause of the error that ends the subscription, or a
-            warning when that can go on.
+            asynchronous. It is waited for. When it raises, it is asked again after the next attempt that is refused.
         on_state: Told every change of state, by whoever reads.
         on_warning: Told in words and with the exception what fails without stopping the stream: a store, a renewal.
             Default: the log `headwater`.

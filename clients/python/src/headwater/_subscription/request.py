@@ -25,8 +25,9 @@ PATIENCE = 5.0
 # How many redirects browsers follow.
 MOST_REDIRECTS = 20
 
-# Fields that are not for another origin.
-CREDENTIALS = ("authorization", "cookie", "proxy-authorization")
+# What goes to another origin: what says how the answer has to look, and where it goes on. Anything else may be a
+# secret, whatever its name is.
+HARMLESS = ("accept", "accept-encoding", "cache-control", "content-type", "last-event-id")
 
 # Parameters of an address that are not part of what it names.
 LEFT_OUT = ("ticket", "last_event_id", "lastEventId", "lastEventID")
@@ -130,8 +131,9 @@ class Requests:
             headers["Last-Event-ID"] = cursor
         elif cursor:
             url = with_query(url, "last_event_id", cursor)
+        is_away = False
         for _ in range(MOST_REDIRECTS):
-            response = await self._send(method, url, headers, body)
+            response = await self._send(method, url, headers, body, is_away)
             target = redirect(response)
             if target is None:
                 return response
@@ -139,17 +141,22 @@ class Requests:
             if response.status_code in (301, 302) and method == "POST":
                 method, body = "GET", None
                 headers.pop("content-type", None)
+            is_away = is_away or origin(target) != origin(url)
             url = target
-        return await self._send(method, url, headers, body)
+        return await self._send(method, url, headers, body, is_away)
 
-    async def _send(self, method: str, url: httpx.URL, headers: httpx.Headers, body: bytes | None) -> httpx.Response:
+    async def _send(
+        self, method: str, url: httpx.URL, headers: httpx.Headers, body: bytes | None, is_away: bool
+    ) -> httpx.Response:
+        """Sends one request; with nothing of the application's once it led to another origin."""
         client = self._http()
         # No limit of the client is for streams.
-        request = client.build_request(method, url, headers=headers, content=body, timeout=None)
-        if origin(url) == origin(self.url):
+        if not is_away:
+            request = client.build_request(method, url, headers=headers, content=body, timeout=None)
             return await client.send(request, stream=True, follow_redirects=False)
-        for name in CREDENTIALS:
-            request.headers.pop(name, None)
+        kept = {name: headers[name] for name in HARMLESS if name in headers}
+        never = {"timeout": httpx.Timeout(None).as_dict()}
+        request = httpx.Request(method, url, headers=httpx.Headers(kept, "utf-8"), content=body, extensions=never)
         return await client.send(request, stream=True, follow_redirects=False, auth=None)
 
 
