@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode
 
 import httpx
 
+from headwater._log import send
 from headwater._publishing.attempts import Attempts
 from headwater._publishing.errors import PublishError, refusal
 from headwater._subscription.answer import retry_after
@@ -114,7 +115,7 @@ class Transport:
         request = client.build_request("POST", url, content=body, headers=headers, timeout=limits)
         try:
             # A redirect would turn it into another request; the error says where it leads.
-            response = await client.send(request, follow_redirects=False)
+            response = await send(client, request, follow_redirects=False)
         except httpx.TimeoutException as error:
             return Answer(error=_failure("timeout", f"the hub gave no answer within {self._patience:g} s", error))
         except httpx.HTTPError as error:

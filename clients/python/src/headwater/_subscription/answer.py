@@ -19,6 +19,7 @@ class Answer:
         retry_after: How long the server asks to wait, in seconds.
         heartbeat: How often the server promises a byte, in seconds.
         problem: What the body of an answer without a stream says.
+        encoding: How the body is encoded, when that is nothing that can be read.
     """
 
     status: int
@@ -26,6 +27,7 @@ class Answer:
     retry_after: float | None = None
     heartbeat: float | None = None
     problem: Problem = field(default_factory=Problem)
+    encoding: str | None = None
 
 
 def read_answer(status: int, headers: Mapping[str, str], problem: Problem, now: float) -> Answer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from time import monotonic
 from typing import Any
 
@@ -17,7 +17,7 @@ from headwater._stores import Store
 from headwater._subscription.backoff import Retry
 from headwater._subscription.machine import Action, Cause, Core, Settings
 from headwater._subscription.options import OnState, OnWarning, Refresh
-from headwater._subscription.request import Opened, Requests, checked, described, store_key_of
+from headwater._subscription.request import Opened, Requests, checked, described, store_key_of, stream_of
 from headwater._subscription.saver import Saver
 
 DEFAULT_RETRY = Retry()
@@ -71,7 +71,7 @@ class Driver:
         # What is under way for the action of the machine; it outlives a wait that is cancelled.
         self._work: asyncio.Task[Any] | None = None
         self._response: httpx.Response | None = None
-        self._pieces: AsyncIterator[bytes] | None = None
+        self._pieces: AsyncGenerator[bytes, None] | None = None
         # The credential of the open stream is renewed.
         self._renewal: asyncio.Task[None] | None = None
         # Done when whoever waits has to look again.
@@ -191,22 +191,27 @@ class Driver:
         elif action is Action.REFRESH:
             work = self._begin(lambda: self._ask(self._core.cause))
         self._core.idle(monotonic())
-        await self._wait(self._core.deadline)
+        await self._wait(None if self._is_answered(action) else self._core.deadline)
         if work is not self._work or self._core.action is not action or self._is_restarted:
             # It was closed or restarted meanwhile.
             await self._stop_work()
         elif work is not None and work.done():
             self._work = None
             self._tell(action, work)
-        else:
+        elif not self._is_answered(action):
             self._core.tick(monotonic())
             if self._core.action is not action:
                 await self._stop_work()
         if self._core.action is not Action.READ:
             await self._disconnect()
 
+    def _is_answered(self, action: Action) -> bool:
+        """Whether the head of the answer is there, which decides; its body has limits of its own."""
+        return action is Action.CONNECT and self._work is not None and self._requests.is_answered
+
     def _begin(self, start: Callable[[], Coroutine[Any, Any, Any]]) -> asyncio.Task[Any]:
         if self._work is None:
+            self._requests.is_answered = False
             self._work = asyncio.create_task(start())
         return self._work
 
@@ -253,7 +258,7 @@ class Driver:
         self._core.answered(opened.answer, now)
         self._response = opened.response
         if opened.response is not None:
-            self._pieces = opened.response.aiter_bytes()
+            self._pieces = stream_of(opened.response)
 
     async def _read(self) -> bytes | None:
         """The next bytes of the stream; `None` at its end."""
@@ -278,7 +283,10 @@ class Driver:
         await self._disconnect()
 
     async def _disconnect(self) -> None:
-        response, self._response, self._pieces = self._response, None, None
+        response, pieces = self._response, self._pieces
+        self._response = self._pieces = None
+        if pieces is not None:
+            await pieces.aclose()
         if response is not None:
             await response.aclose()
 

@@ -19,7 +19,7 @@ from headwater._errors import (
     WrongTypeError,
 )
 from headwater._items import Expiring, Item
-from headwater._problem import is_type
+from headwater._problem import Problem, is_type
 from headwater._state import CloseReason, State, WaitReason
 from headwater._subscription.answer import Answer, is_passing
 from headwater._subscription.backoff import Retry
@@ -190,7 +190,11 @@ class Core:
         was_fresh, self._is_fresh = self._is_fresh, False
         status = answer.status
         if status == 200 and is_type(answer.content_type, "text/event-stream"):
-            self._open(answer, now)
+            if answer.encoding is None:
+                self._open(answer, now)
+            else:
+                why = f"the stream is encoded as {answer.encoding}, although it was asked for as it is"
+                self._close_with(RejectedError(status, Problem(detail=why)))
         elif status == 200:
             self._close_with(WrongTypeError(answer.content_type))
         elif status == 204:

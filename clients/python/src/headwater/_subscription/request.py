@@ -8,21 +8,24 @@ import functools
 import re
 import ssl
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+import zlib
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 
 import httpx
 
+from headwater._log import send
 from headwater._problem import Problem, read_problem
 from headwater._subscription.answer import Answer, is_passing, read_answer
 
 # What of the body of a refusal is worth reading, in bytes and seconds.
-MOST_BODY = 64 * 1024
-PATIENCE = 5.0
+MOST_BODY = 16 * 1024
+PATIENCE = 1.0
 
-# How many redirects browsers follow.
+# Redirects that mean the same request, and how many of them browsers follow.
+REDIRECTS = (301, 302, 307, 308)
 MOST_REDIRECTS = 20
 
 # What goes to another origin: what says how the answer has to look, and where it goes on. Anything else may be a
@@ -31,6 +34,10 @@ HARMLESS = ("accept", "accept-encoding", "cache-control", "content-type", "last-
 
 # Parameters of an address that are not part of what it names.
 LEFT_OUT = ("ticket", "last_event_id", "lastEventId", "lastEventID")
+
+# What of a compressed stream is unpacked at a time, in bytes, and the encodings that can be.
+MOST_UNPACKED = 64 * 1024
+PACKED = ("gzip", "x-gzip", "deflate")
 
 EVENTS = "/v1/events"
 
@@ -71,6 +78,8 @@ class Requests:
         self._body = body.encode() if isinstance(body, str) else body
         self._client = client
         self._is_own = client is None
+        # Whether the attempt under way has the head of its answer. Whoever begins one says that it has not.
+        self.is_answered = False
 
     async def open(self, token: str | None, cursor: str) -> Opened:
         """Makes an attempt: up to the head of the answer, and of a refusal its body.
@@ -78,13 +87,14 @@ class Requests:
         Raises:
             httpx.HTTPError: There is no answer.
         """
-        response = await self._follow(token, cursor)
+        response, problem = await self._follow(token, cursor)
+        self.is_answered = True
         status = response.status_code
         if status == 200:
-            return Opened(read_answer(status, response.headers, Problem(), time.time()), response)
-        problem = Problem()
+            answer = read_answer(status, response.headers, problem, time.time())
+            return Opened(replace(answer, encoding=unreadable(response)), response)
         try:
-            if status >= 300 and not is_passing(status):
+            if status >= 300 and not is_passing(status) and problem == Problem():
                 problem = read_problem(response.headers.get("content-type"), await read_some(response))
         finally:
             await response.aclose()
@@ -104,9 +114,13 @@ class Requests:
         url = self.url.copy_with(raw_path=f"{path}/v1/sessions/{quote(session, safe='')}/credential".encode())
         headers = {"Authorization": f"Bearer {token}"}
         request = self._http().build_request("POST", url, headers=headers, timeout=30.0)
-        response = await self._http().send(request, follow_redirects=False)
+        response = await send(self._http(), request, stream=True, follow_redirects=False)
+        try:
+            body = b"" if response.is_success else await read_some(response)
+        finally:
+            await response.aclose()
         if not response.is_success:
-            problem = read_problem(response.headers.get("content-type"), response.content)
+            problem = read_problem(response.headers.get("content-type"), body)
             why = f"the hub answered with the status {response.status_code}: {problem}"
             raise httpx.HTTPStatusError(why, request=request, response=response)
 
@@ -122,8 +136,12 @@ class Requests:
             self._client = httpx.AsyncClient(verify=tls(), limits=limits, headers={"User-Agent": "headwater-python"})
         return self._client
 
-    async def _follow(self, token: str | None, cursor: str) -> httpx.Response:
-        """Sends the request, and follows redirects that mean the same request elsewhere, as browsers do."""
+    async def _follow(self, token: str | None, cursor: str) -> tuple[httpx.Response, Problem]:
+        """Sends the request, and follows redirects that mean the same request elsewhere, as browsers do.
+
+        Returns:
+            The last answer, and why it is not followed when it is such a redirect.
+        """
         method, url, headers, body = self._method, self.url, self._headers.copy(), self._body
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
@@ -134,16 +152,22 @@ class Requests:
         is_away = False
         for _ in range(MOST_REDIRECTS):
             response = await self._send(method, url, headers, body, is_away)
-            target = redirect(response)
-            if target is None:
-                return response
+            if response.status_code not in REDIRECTS:
+                return response, Problem()
+            try:
+                target = redirect(response)
+            except ValueError as error:
+                return response, Problem(detail=f"it redirects, and {error}")
             await response.aclose()
             if response.status_code in (301, 302) and method == "POST":
                 method, body = "GET", None
                 headers.pop("content-type", None)
             is_away = is_away or origin(target) != origin(url)
             url = target
-        return await self._send(method, url, headers, body, is_away)
+        response = await self._send(method, url, headers, body, is_away)
+        if response.status_code not in REDIRECTS:
+            return response, Problem()
+        return response, Problem(detail=f"after {MOST_REDIRECTS} redirects there is another")
 
     async def _send(
         self, method: str, url: httpx.URL, headers: httpx.Headers, body: bytes | None, is_away: bool
@@ -153,11 +177,11 @@ class Requests:
         # No limit of the client is for streams.
         if not is_away:
             request = client.build_request(method, url, headers=headers, content=body, timeout=None)
-            return await client.send(request, stream=True, follow_redirects=False)
+            return await send(client, request, stream=True, follow_redirects=False)
         kept = {name: headers[name] for name in HARMLESS if name in headers}
         never = {"timeout": httpx.Timeout(None).as_dict()}
         request = httpx.Request(method, url, headers=httpx.Headers(kept, "utf-8"), content=body, extensions=never)
-        return await client.send(request, stream=True, follow_redirects=False, auth=None)
+        return await send(client, request, stream=True, follow_redirects=False, auth=None)
 
 
 @functools.cache
@@ -172,13 +196,17 @@ def address(url: str) -> httpx.URL:
     Raises:
         ValueError: It is not http or https, or cannot be read.
     """
-    shown = re.split("[?#]", url)[0]
+    shown = re.sub("//.*@", "//", re.split("[?#]", url)[0])
     try:
         read = httpx.URL(url)
+        # Names with labels that are too long or empty are found out by nothing else before the request.
+        read.raw_host.decode("ascii").encode("idna")
     except (httpx.InvalidURL, ValueError) as error:
         raise ValueError(f"the address {shown!r} cannot be read: {error}; give an absolute http or https URL") from None
     if read.scheme not in ("http", "https") or not read.host:
         raise ValueError(f"the address {shown!r} cannot be used; give an absolute http or https URL")
+    if read.port is not None and not 0 < read.port < 1 << 16:
+        raise ValueError(f"the address {shown!r} cannot be used; give a port from 1 to 65535")
     return read.copy_with(fragment=None)
 
 
@@ -219,30 +247,73 @@ def origin(url: httpx.URL) -> tuple[str, str, int]:
     return url.scheme, url.host, port
 
 
-def redirect(response: httpx.Response) -> httpx.URL | None:
-    """Where an answer sends the same request, if it does."""
+def redirect(response: httpx.Response) -> httpx.URL:
+    """Where an answer sends the same request.
+
+    Raises:
+        ValueError: It does not say, or that cannot be used.
+    """
     location = response.headers.get("location")
-    if response.status_code not in (301, 302, 307, 308) or location is None:
-        return None
+    if location is None:
+        raise ValueError("its answer has no Location")
     try:
-        return address(str(response.request.url.join(location)))
+        target = str(response.request.url.join(location))
     except (httpx.InvalidURL, ValueError):
-        return None
+        raise ValueError("its Location cannot be read") from None
+    return address(target)
+
+
+def encodings(response: httpx.Response) -> list[str]:
+    """How a body is encoded, although it was asked for as it is."""
+    named = (name.strip().lower() for name in response.headers.get("content-encoding", "").split(","))
+    return [name for name in named if name not in ("", "identity")]
+
+
+def unreadable(response: httpx.Response) -> str | None:
+    """The encoding of a stream, if it is none that can be read."""
+    found = encodings(response)
+    return None if not found or (len(found) == 1 and found[0] in PACKED) else ", ".join(found)
 
 
 async def read_some(response: httpx.Response) -> bytes:
     """The beginning of a body: what came in time is better than nothing."""
     body = bytearray()
+    if encodings(response):
+        return b""
 
     async def read() -> None:
-        async for piece in response.aiter_bytes():
-            body.extend(piece)
+        async for piece in response.aiter_raw():
+            body.extend(piece[: MOST_BODY - len(body)])
             if len(body) >= MOST_BODY:
                 return
 
     with contextlib.suppress(httpx.HTTPError, asyncio.TimeoutError):
         await asyncio.wait_for(read(), PATIENCE)
-    return bytes(body[:MOST_BODY])
+    return bytes(body)
+
+
+async def stream_of(response: httpx.Response) -> AsyncGenerator[bytes, None]:
+    """The pieces of a stream. One that is compressed is unpacked no further than it is asked for.
+
+    Raises:
+        httpx.HTTPError: The connection breaks, or the stream is not packed as it says.
+    """
+    if not encodings(response):
+        async for piece in response.aiter_raw():
+            yield piece
+        return
+    # Of gzip or zlib, whichever it is.
+    inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
+    try:
+        async for piece in response.aiter_raw():
+            packed = piece
+            while packed:
+                data = inflater.decompress(packed, MOST_UNPACKED)
+                packed = inflater.unconsumed_tail
+                if data:
+                    yield data
+    except zlib.error as error:
+        raise httpx.DecodingError(f"the stream cannot be unpacked: {error}") from None
 
 
 def described(error: Any) -> str:

@@ -1,0 +1,41 @@
+"""Requests whose secrets stay out of the log of the HTTP client: tickets and passwords are parts of addresses."""
+
+from __future__ import annotations
+
+import logging
+from contextvars import ContextVar
+from typing import Any
+
+import httpx
+
+# The address of the request under way.
+_address: ContextVar[httpx.URL | None] = ContextVar("headwater_address", default=None)
+
+
+async def send(client: httpx.AsyncClient, request: httpx.Request, **options: Any) -> httpx.Response:
+    """As `client.send`; its log shows the address without what may be secret in it."""
+    before = _address.set(request.url)
+    try:
+        return await client.send(request, **options)
+    finally:
+        _address.reset(before)
+
+
+class _WithoutSecrets(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        address = _address.get()
+        if address is not None and isinstance(record.args, tuple):
+            bare = address.copy_with(userinfo=b"", query=None)
+            record.args = tuple(bare if value == address else value for value in record.args)
+        return True
+
+
+class _WithoutHeads(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        # A redirect may lead to an address with a ticket.
+        return _address.get() is None or "headers.complete" not in record.getMessage()
+
+
+logging.getLogger("httpx").addFilter(_WithoutSecrets())
+for name in ("httpcore.http11", "httpcore.http2"):
+    logging.getLogger(name).addFilter(_WithoutHeads())
