@@ -91,7 +91,7 @@ impl Hub {
             _ => return Err(invalid("it does not begin with http:// or https://")),
         }
         let certificates = match ca {
-            Some(path) => Some(fs::read(path).map_err(|error| cannot_read(path, &error))?),
+            Some(path) => Some(read_certificates(path)?),
             None => None,
         };
         let hub = Self { base, credential, certificates };
@@ -221,6 +221,14 @@ pub(crate) async fn read_json(mut answer: Response) -> Result<serde_json::Value,
     serde_json::from_slice(&body).map_err(|error| error.to_string())
 }
 
+fn read_certificates(path: &Path) -> Result<Vec<u8>, Failure> {
+    let pem = fs::read(path).map_err(|error| cannot_read(path, &error))?;
+    match Certificate::from_pem_bundle(&pem) {
+        Ok(certificates) if !certificates.is_empty() => Ok(pem),
+        _ => Err(Failure::Arguments(format!("{} holds no certificate in PEM form", path.display()))),
+    }
+}
+
 /// Reads a token, without the line end.
 pub(crate) fn read_token(path: &Path) -> Result<String, Failure> {
     let text = fs::read_to_string(path).map_err(|error| cannot_read(path, &error))?;
@@ -247,7 +255,16 @@ pub(crate) fn say(text: &str) {
 
 /// Without what could steer a terminal.
 pub(crate) fn printable(text: &str) -> String {
-    text.chars().map(|char| if char.is_control() { '\u{fffd}' } else { char }).collect()
+    text.chars().map(visible).collect()
+}
+
+/// The character, or a replacement for one that steers a terminal or turns the direction of the text around it.
+pub(crate) fn visible(char: char) -> char {
+    match char {
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
+        control if control.is_control() => '\u{fffd}',
+        other => other,
+    }
 }
 
 /// An error and its causes in one line: errors of the network keep the interesting part to their source.

@@ -48,11 +48,16 @@ impl Program {
 
     /// The same on a terminal, where standard output and standard error go both.
     pub(crate) fn on_terminal(hub: SocketAddr, arguments: &[&str]) -> Self {
-        let quoted: Vec<String> = arguments.iter().map(|argument| format!("'{argument}'")).collect();
         let mut command = Command::new("script");
-        command.args(["--quiet", "--return", "--command"]);
-        command.arg(format!("{} {}", headwater().display(), quoted.join(" "))).arg("/dev/null");
+        command.args(["--quiet", "--return", "--command", &in_shell(arguments)]).arg("/dev/null");
         Self::of(command, hub).variable("TERM", "xterm")
+    }
+
+    /// The same in front of a pipe to another command.
+    pub(crate) fn piped(hub: SocketAddr, arguments: &[&str], to: &str) -> Self {
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("{} | {to}", in_shell(arguments))]);
+        Self::of(command, hub)
     }
 
     fn of(mut command: Command, hub: SocketAddr) -> Self {
@@ -190,6 +195,11 @@ impl Drop for Running {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn in_shell(arguments: &[&str]) -> String {
+    let quoted: Vec<String> = arguments.iter().map(|argument| format!("'{argument}'")).collect();
+    format!("{} {}", headwater().display(), quoted.join(" "))
 }
 
 fn collect(mut from: impl Read + Send + 'static, to: Arc<Mutex<String>>) -> JoinHandle<()> {

@@ -113,6 +113,41 @@ fn on_a_terminal_it_is_for_people_and_cannot_be_steered_by_data() {
 }
 
 #[test]
+fn nothing_reaches_a_terminal_that_could_steer_it() {
+    let hub = LocalHub::start();
+    let data = "\u{1b}]0;title\u{7}, \u{9b}31m, \u{7f}, \u{202e}turned\u{202c}\tand\nmore";
+    publish(&hub.client(), "odd", data);
+    let shown = |form: &str| {
+        let program = Program::on_terminal(hub.address(), &["sub", "odd", "--since", "earliest", "-n", "1", form, "--quiet"]);
+        program.run().well().join("\n").replace('\r', "")
+    };
+    let raw = shown("--raw");
+    assert!(raw.contains("\u{fffd}]0;title\u{fffd}, \u{fffd}31m, \u{fffd}, \u{fffd}turned\u{fffd}"), "{raw:?}");
+    let json = shown("--json");
+    assert!(json.chars().all(|char| char == '\n' || (!char.is_control() && !"\u{202e}\u{202c}".contains(char))), "{json:?}");
+    let line: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(line["data"], data, "nothing is lost of it");
+}
+
+#[test]
+fn it_leaves_when_nobody_reads_it_any_more_though_nothing_comes() {
+    let hub = hub_with_events();
+    let lines = Program::piped(hub.address(), &["sub", "orders/*", "--since", "earliest"], "head -n 1").run().well();
+    assert!(lines.len() == 1 && lines[0].contains("orders/42"), "{lines:?}");
+}
+
+#[test]
+fn a_place_that_is_none_is_a_wrong_argument() {
+    let hub = LocalHub::start();
+    for since in ["yesterday", "2020-13-01T00:00:00Z"] {
+        let failure = Program::new(hub.address(), &["sub", "orders/*", "--since", since]).run().failure(2);
+        assert!(failure.contains("since"), "{failure}");
+    }
+    let program = Program::new(hub.address(), &["sub", "orders/*", "--ca", "no.pem"]).file("no.pem", "no certificate");
+    assert!(program.run().failure(2).contains("no.pem holds no certificate"));
+}
+
+#[test]
 fn at_the_end_of_what_is_there_it_leaves() {
     let hub = LocalHub::start();
     let read = |topic: &str| Program::new(hub.address(), &["sub", topic, "--exit-at-end", "--raw"]).run().well();

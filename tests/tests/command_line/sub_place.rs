@@ -1,6 +1,7 @@
 //! The place that `headwater sub --resume` keeps.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 
 use headwater_testkit::{LocalHub, Request, until};
 use rustix::process::Signal;
@@ -88,6 +89,35 @@ fn a_file_that_cannot_be_used_is_a_failure_before_anything_is_read() {
         let failure = ended.failure(1);
         assert!(failure.contains(why) && failure.contains(file), "{failure}");
     }
+}
+
+#[test]
+fn a_file_belongs_to_one_run_at_a_time() {
+    let (hub, _) = hub();
+    let folder = TempDir::new().unwrap();
+    let arguments = ["sub", "other", "--raw", "--since", "earliest", "--resume", "place.json"];
+    let running = Program::new(hub.address(), &arguments).inside(folder.path()).start();
+    hub.client().publish("other", "one");
+    assert_eq!(running.line(), "one");
+    let failure = Program::new(hub.address(), &arguments).inside(folder.path()).run().failure(1);
+    assert!(failure.contains("another run keeps its place in") && failure.contains("place.json"), "{failure}");
+    running.signal(Signal::TERM);
+    running.end().well();
+    assert_eq!(read(&hub, &folder).run().well().len(), EVENTS, "the place of other topics");
+}
+
+#[test]
+fn a_link_stays_a_link_and_a_mode_stays_a_mode() {
+    let (hub, _) = hub();
+    let folder = TempDir::new().unwrap();
+    let [file, link] = ["kept.json", "place.json"].map(|name| folder.path().join(name));
+    fs::write(&file, "{}").unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    std::os::unix::fs::symlink("kept.json", &link).unwrap();
+    assert_eq!(read(&hub, &folder).run().well().len(), EVENTS);
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(read(&hub, &folder).run().well(), [""; 0], "the place is behind the link");
 }
 
 #[test]

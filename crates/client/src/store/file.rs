@@ -11,8 +11,8 @@ use crate::error::BoxError;
 
 /// Keeps ids in a file: a JSON object of keys and ids.
 ///
-/// The file is replaced as a whole, so that it holds the old or the new id at any moment, also when the machine fails. It belongs
-/// to one process; clones of a store share it.
+/// The file is replaced as a whole, so that it holds the old or the new id at any moment, also when the machine fails. Its
+/// permissions stay as they are. It belongs to one process; clones of a store share it.
 #[derive(Clone, Debug)]
 pub struct FileStore {
     file: Arc<Mutex<PathBuf>>,
@@ -69,7 +69,16 @@ fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     name.push(".new");
     let new = path.with_file_name(name);
     let mut file = File::create(&new)?;
-    file.write_all(content)?;
-    file.sync_all()?;
-    fs::rename(&new, path)
+    let replaced = file.write_all(content).and_then(|()| {
+        if let Ok(old) = fs::metadata(path) {
+            file.set_permissions(old.permissions())?;
+        }
+        file.sync_all()?;
+        fs::rename(&new, path)
+    });
+    if replaced.is_err() {
+        // What is half written is of no use to anybody.
+        let _ = fs::remove_file(&new);
+    }
+    replaced
 }

@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use headwater_client::{Event, Item};
 use serde::Serialize;
 
-use crate::remote::printable;
+use crate::remote::{printable, visible};
 
 /// How an event is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +18,10 @@ pub(super) enum Form {
     /// For programs: one line of id, topic, type and data with tabs between.
     Fields,
     /// The data and a line end.
-    Raw,
+    Raw {
+        /// On a terminal, which the data must not steer.
+        terminal: bool,
+    },
     /// One JSON object a line, also for items that are no events.
     Json,
 }
@@ -47,8 +50,11 @@ impl Lines {
 fn append(text: &mut String, form: Form, item: &Item) {
     match (form, item) {
         (Form::Json, item) => text.extend(json(item).map(|object| object + "\n")),
-        (Form::Raw, Item::Event(event)) => {
-            text.push_str(&event.data);
+        (Form::Raw { terminal }, Item::Event(event)) => {
+            match terminal {
+                true => text.extend(event.data.chars().map(|char| if "\n\t".contains(char) { char } else { visible(char) })),
+                false => text.push_str(&event.data),
+            }
             text.push('\n');
         }
         (Form::Fields, Item::Event(event)) => {
@@ -130,5 +136,14 @@ fn json(item: &Item) -> Option<String> {
         Item::End(item) => Line::End { id: &item.id, topic: &item.topic, reason: &item.reason },
         _ => return None,
     };
-    serde_json::to_string(&line).ok()
+    let text = serde_json::to_string(&line).ok()?;
+    // What JSON leaves as it is and a terminal does not; it stands in strings only.
+    let mut escaped = String::with_capacity(text.len());
+    for char in text.chars() {
+        match visible(char) == char {
+            true => escaped.push(char),
+            false => escaped.push_str(&format!("\\u{:04x}", u32::from(char))),
+        }
+    }
+    Some(escaped)
 }

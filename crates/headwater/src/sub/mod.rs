@@ -3,6 +3,7 @@
 mod horizon;
 mod lines;
 mod notes;
+mod output;
 mod place;
 mod progress;
 mod reading;
@@ -124,5 +125,8 @@ async fn open(command: &Sub, hub: &Hub) -> Result<(Subscription, UnboundedReceiv
     let handle = subscription.handle();
     signals::until_stopped(move || handle.close())
         .map_err(|error| Failure::Run(format!("cannot watch signals: {error}")))?;
+    let handle = subscription.handle();
+    output::when_unread(move || handle.close())
+        .map_err(|error| Failure::Run(format!("cannot watch standard output: {error}")))?;
     Ok((subscription, news))
 }

@@ -198,7 +198,7 @@ const QUIET: Duration = Duration::from_millis(200);
 fn form(command: &Sub) -> Form {
     match (command.json, command.raw, io::stdout().is_terminal()) {
         (true, ..) => Form::Json,
-        (_, true, _) => Form::Raw,
+        (_, true, terminal) => Form::Raw { terminal },
         (_, _, true) => Form::Terminal { styled: may_style() },
         (_, _, false) => Form::Fields,
     }
@@ -209,7 +209,12 @@ fn failure(hub: &Hub, error: &Error) -> Failure {
         Error::Unauthorized { status, .. } => hub.credential_advice(*status, CREDENTIAL),
         _ => String::new(),
     };
-    Failure::Run(format!("cannot read from {}: {}{advice}", hub.address(), printable(&error.to_string())))
+    let text = format!("cannot read from {}: {}{advice}", hub.address(), printable(&error.to_string()));
+    match error {
+        // All that a request to read can be malformed in comes from the command line.
+        Error::Rejected { status: 400, .. } => Failure::Arguments(text),
+        _ => Failure::Run(text),
+    }
 }
 
 /// The topics that have to end before the whole stream does; none when it never ends, as patterns do not.
