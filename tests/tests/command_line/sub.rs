@@ -118,13 +118,17 @@ fn nothing_reaches_a_terminal_that_could_steer_it() {
     let data = "\u{1b}]0;title\u{7}, \u{9b}31m, \u{7f}, \u{202e}turned\u{202c}\tand\nmore";
     publish(&hub.client(), "odd", data);
     let shown = |form: &str| {
-        let program = Program::on_terminal(hub.address(), &["sub", "odd", "--since", "earliest", "-n", "1", form, "--quiet"]);
+        let program =
+            Program::on_terminal(hub.address(), &["sub", "odd", "--since", "earliest", "-n", "1", form, "--quiet"]);
         program.run().well().join("\n").replace('\r', "")
     };
     let raw = shown("--raw");
     assert!(raw.contains("\u{fffd}]0;title\u{fffd}, \u{fffd}31m, \u{fffd}, \u{fffd}turned\u{fffd}"), "{raw:?}");
     let json = shown("--json");
-    assert!(json.chars().all(|char| char == '\n' || (!char.is_control() && !"\u{202e}\u{202c}".contains(char))), "{json:?}");
+    assert!(
+        json.chars().all(|char| char == '\n' || (!char.is_control() && !"\u{202e}\u{202c}".contains(char))),
+        "{json:?}"
+    );
     let line: Value = serde_json::from_str(&json).unwrap();
     assert_eq!(line["data"], data, "nothing is lost of it");
 }

@@ -80,7 +80,7 @@ fn a_hub_that_is_not_there_is_a_failure_and_an_address_that_is_none_a_mistake() 
     let hub = |arguments: &[&str]| Program::new(hub.address(), arguments).run();
     let failure = hub(&["sub", "a//b"]).failure(2);
     assert_eq!(failure, "headwater: the topic \"a//b\" has an empty segment\n");
-    let failure = hub(&["sub", "a", "--since", "yesterday"]).failure(1);
+    let failure = hub(&["sub", "a", "--since", "yesterday"]).failure(2);
     assert!(failure.contains("The value of since is latest, earliest, "), "{failure}");
     for mistake in [&["sub"][..], &["sub", "a", "-n", "0"], &["sub", "a", "--raw", "--json"]] {
         assert_eq!(hub(mistake).code, Some(2));

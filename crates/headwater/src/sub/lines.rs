@@ -52,7 +52,9 @@ fn append(text: &mut String, form: Form, item: &Item) {
         (Form::Json, item) => text.extend(json(item).map(|object| object + "\n")),
         (Form::Raw { terminal }, Item::Event(event)) => {
             match terminal {
-                true => text.extend(event.data.chars().map(|char| if "\n\t".contains(char) { char } else { visible(char) })),
+                true => {
+                    text.extend(event.data.chars().map(|char| if "\n\t".contains(char) { char } else { visible(char) }))
+                }
                 false => text.push_str(&event.data),
             }
             text.push('\n');
