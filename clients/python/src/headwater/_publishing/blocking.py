@@ -33,10 +33,13 @@ class Publisher:
     Args, errors, and what an event may be: as of `headwater.Publisher`. `refresh` is called in that thread.
     """
 
-    def __init__(self, url: str, *, max_queue: int = 16 << 20, **options: Unpack[Options]):
+    def __init__(self, url: str, *, max_queue: int = 16 << 20, max_body: int = 16 << 20, **options: Unpack[Options]):
         # What is wrong with them is to be told here.
-        publisher.Publisher(url, max_queue=max_queue, **options)
-        self._background = Background(lambda: publisher.Publisher(url, max_queue=max_queue, **options))
+        def make() -> publisher.Publisher:
+            return publisher.Publisher(url, max_queue=max_queue, max_body=max_body, **options)
+
+        make()
+        self._background = Background(make)
 
     def publish(
         self,

@@ -89,8 +89,9 @@ class Piped:
         await asyncio.wait({self._task}, timeout=LONGEST_CLEAN_UP)
 
     async def _read(self) -> None:
-        events = self._source.__aiter__()
+        events: AsyncIterable[Any] = self._source
         try:
+            events = self._source.__aiter__()
             # It is asked for more when the body has taken what there was.
             await self._wanted.wait()
             async for item in events:

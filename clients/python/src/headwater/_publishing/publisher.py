@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 import uuid
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from types import TracebackType
@@ -39,18 +40,21 @@ class Publisher:
     Args:
         url: Of the hub.
         max_queue: How many bytes may be on their way before `publish` and `enqueue` wait.
+        max_body: How many bytes the hub takes in one request (its `limits.body`). What is larger fails at once with
+            the kind `too-large`.
         **options: `token` (bearer token to start with), `refresh` (gets another one when the hub has refused it, and
             may be asynchronous), `headers`, `retry`, `within` (for how long a request is tried, in seconds; 300, half
-            of the time for which a hub knows an idempotency key), `connect_timeout` (how long an answer may take, in
-            seconds; 30), `client` (an `httpx.AsyncClient` with proxies or certificates of your own, which stays
-            yours).
+            of the time for which a hub knows an idempotency key), `connect_timeout` (how long a request and its
+            answer may take, in seconds; 30), `client` (an `httpx.AsyncClient` with proxies or certificates of your
+            own, which stays yours).
 
     Raises:
         ValueError: The address or a header cannot be sent.
     """
 
-    def __init__(self, url: str, *, max_queue: int = 16 << 20, **options: Unpack[Options]):
+    def __init__(self, url: str, *, max_queue: int = 16 << 20, max_body: int = 16 << 20, **options: Unpack[Options]):
         self._transport = Transport(url, WITHIN, **options)
+        self._max_body = max_body
         self._queue: Queue[Told] = Queue(max_queue, BATCH_EVENTS, BATCH_BYTES)
         # Jobs enter one after the other, in the order of the calls; each waits for room.
         self._door = asyncio.Lock()
@@ -150,7 +154,7 @@ class Publisher:
         as the hub takes it, and is closed however this ends.
 
         When the task is cancelled, the iterator is cancelled where it waits, what it has given is stored, and the
-        cancellation goes on.
+        cancellation goes on. A hub that does not answer within 2 seconds then is not waited for.
 
         Args:
             topic: Where to.
@@ -166,8 +170,12 @@ class Publisher:
 
         Raises:
             PublishError: The events were not stored, or not all of them.
+            TypeError: It is no asynchronous iterator.
             Exception: What the iterator raised, when what came before is stored.
         """
+        if not isinstance(events, AsyncIterable):
+            found = events.__class__.__name__
+            raise TypeError(f"the events are of the type {found}; give an asynchronous iterator, or use publish_many")
         if self._closed:
             raise closed()
         idempotency_key = idempotency_key or uuid.uuid4().hex
@@ -185,12 +193,14 @@ class Publisher:
                 raise closed() from None
             # Ended in order: the rest of the request would arrive after the end of the topic.
             piped.stop()
-            if await _is_over(request) and final:
-                await _is_over(asyncio.ensure_future(self._finish(topic, "cancelled", idempotency_key)))
+            until = time.monotonic() + LONGEST_FAREWELL
+            if await _is_over(request, until) and final:
+                await _is_over(asyncio.ensure_future(self._finish(topic, "cancelled", idempotency_key)), until)
             raise
         except PublishError as error:
             if final and error.kind not in ("unreachable", "timeout", "closed"):
-                await _is_over(asyncio.ensure_future(self._finish(topic, "error", idempotency_key)))
+                end = asyncio.ensure_future(self._finish(topic, "error", idempotency_key))
+                await _is_over(end, time.monotonic() + LONGEST_FAREWELL)
             raise
         finally:
             self._streams.discard(request)
@@ -237,6 +247,10 @@ class Publisher:
     ) -> Told:
         told: Told = asyncio.get_running_loop().create_future()
         job = Job(told, objects, alone, end)
+        # The hub answers before it has read that much, and closes, so that its answer is often lost.
+        if job.size + 2 > self._max_body:
+            message = f"{job.size} bytes are more than the {self._max_body} of a request; publish less at once"
+            raise PublishError("too-large", message)
         async with self._door:
             while not self._closed and not self._queue.has_room(job.size):
                 self._freed.clear()
@@ -333,9 +347,9 @@ def written(
     return json.dumps(given, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
-async def _is_over(request: asyncio.Future[Any]) -> bool:
-    """Waits for a request, but not for long; whatever comes of it, somebody else has to be told something else."""
-    await asyncio.wait({request}, timeout=LONGEST_FAREWELL)
+async def _is_over(request: asyncio.Future[Any], until: float) -> bool:
+    """Waits for a request, but not for ever; whatever comes of it, somebody else has to be told something else."""
+    await asyncio.wait({request}, timeout=max(0.0, until - time.monotonic()))
     if not request.done():
         request.cancel()
         return False
@@ -378,4 +392,4 @@ STREAM_KEPT = 1 << 20
 QUIET = 15.0
 
 # Seconds for the last words of a stream that is cancelled.
-LONGEST_FAREWELL = 10.0
+LONGEST_FAREWELL = 2.0

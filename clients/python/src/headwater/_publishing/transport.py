@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
+import json
+import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypedDict
 from urllib.parse import quote, urlencode
 
+import anyio
 import httpx
 
 from headwater._log import send
@@ -35,7 +39,8 @@ class Options(TypedDict, total=False):
     - `headers`: further header fields.
     - `retry`: the waiting times between attempts.
     - `within`: for how long, in seconds, a request is tried again.
-    - `connect_timeout`: how long, in seconds, an answer may take, of a stream from its end on.
+    - `connect_timeout`: how long, in seconds, a request may take up to the last byte of its answer. Of a stream, how
+      long the hub may take nothing of it, and how long the answer may take from its end on.
     - `client`: a client to make the requests with, for proxies and certificates of one's own. It stays the caller's.
     """
 
@@ -52,7 +57,8 @@ class Options(TypedDict, total=False):
 class Answer:
     """What came of an attempt."""
 
-    response: httpx.Response | None = None
+    status: int = 0
+    body: bytes = b""
     error: PublishError | None = None
     retry_after: float | None = None
 
@@ -95,9 +101,8 @@ class Transport:
         while True:
             token = self._token
             answer = await self._try(path, body(), content_type, token)
-            if answer.response is not None:
-                return _members(answer.response, wanted)
-            assert answer.error is not None
+            if answer.error is None:
+                return self._members(answer, wanted)
             wait = attempts.failed(answer.error, answer.retry_after, now())
             if wait is None:
                 await self._get_token(token, answer.error)
@@ -105,28 +110,57 @@ class Transport:
                 await asyncio.sleep(wait)
 
     async def _try(self, path: str, body: bytes | AsyncIterator[bytes], content_type: str, token: str | None) -> Answer:
-        headers = {**self._headers, "Content-Type": content_type}
+        headers = httpx.Headers(self._headers, encoding="utf-8")
+        headers["Content-Type"] = content_type
+        # What is not compressed has the size that is looked at.
+        headers["Accept-Encoding"] = "identity"
         if token is not None:
             headers["Authorization"] = checked("Authorization", f"Bearer {token}")
         client = self._http()
         url = str(self.base).rstrip("/") + path
-        # Of a stream, each write has this time, and the answer once everything is written.
-        limits = httpx.Timeout(self._patience, pool=None)
-        request = client.build_request("POST", url, content=body, headers=headers, timeout=limits)
         try:
-            # A redirect would turn it into another request; the error says where it leads.
-            response = await send(client, request, follow_redirects=False)
+            with anyio.move_on_after(self._patience) as limit:
+                content = body if isinstance(body, bytes) else _limited(body, limit, self._patience)
+                request = client.build_request("POST", url, content=content, headers=headers, timeout=None)
+                # A redirect would turn it into another request; the error says where it leads.
+                response = await send(client, request, stream=True, follow_redirects=False)
+                try:
+                    if response.is_success:
+                        return Answer(response.status_code, await _read(response, MOST_ANSWER))
+                    # The head has said it; its reasons may come late, or not at all.
+                    limit.deadline = math.inf
+                    return await self._refused(response)
+                finally:
+                    await response.aclose()
         except httpx.TimeoutException as error:
-            return Answer(error=_failure("timeout", f"the hub gave no answer within {self._patience:g} s", error))
+            return Answer(error=self._late(error))
         except httpx.HTTPError as error:
             return Answer(error=_failure("unreachable", f"the hub cannot be reached: {described(error)}", error))
-        if response.is_success:
-            return Answer(response)
+        return Answer(error=self._late(None))
+
+    async def _refused(self, response: httpx.Response) -> Answer:
         if response.has_redirect_location:
             message = f"the hub's address leads to {response.headers['location']}; give that one"
             return Answer(error=PublishError("not-a-hub", message, status=response.status_code))
-        refused = refusal(response.status_code, response.headers.get("content-type"), response.content)
+        body = b""
+        with anyio.move_on_after(min(self._patience, PROBLEM_PATIENCE)), contextlib.suppress(httpx.HTTPError):
+            body = await _read(response, MOST_PROBLEM)
+        refused = refusal(response.status_code, response.headers.get("content-type"), body)
         return Answer(error=refused, retry_after=retry_after(response.headers.get("retry-after", ""), time.time()))
+
+    def _late(self, cause: Exception | None) -> PublishError:
+        return _failure("timeout", f"the hub gave no answer within {self._patience:g} s", cause)
+
+    def _members(self, answer: Answer, names: tuple[str, ...]) -> list[Any]:
+        try:
+            members = json.loads(answer.body)
+            return [members[name] for name in names]
+        except (ValueError, RecursionError, TypeError, LookupError):
+            message = f"what answers at {self._shown()} is no hub: its answer has no {' and '.join(names)}"
+            raise PublishError("not-a-hub", message, status=answer.status) from None
+
+    def _shown(self) -> str:
+        return str(self.base.copy_with(userinfo=b""))
 
     async def _get_token(self, refused: str | None, error: PublishError) -> None:
         """Asks for another token, once for all requests whose token was refused."""
@@ -168,17 +202,37 @@ def topic_path(topic: str, **query: str | None) -> str:
     return f"/v1/topics/{path}?{urlencode(given, errors='replace')}"
 
 
-def _members(response: httpx.Response, names: tuple[str, ...]) -> list[Any]:
-    try:
-        answer = response.json()
-        return [answer[name] for name in names]
-    except (ValueError, TypeError, LookupError):
-        where = response.request.url.copy_with(query=None)
-        message = f"what answers at {where} is no hub: its answer has no {' and '.join(names)}"
-        raise PublishError("not-a-hub", message, status=response.status_code) from None
+async def _limited(body: AsyncIterator[bytes], limit: anyio.CancelScope, patience: float) -> AsyncIterator[bytes]:
+    """The body, for whose source the hub does not have to answer: time passes only while a piece is being sent."""
+    limit.deadline = math.inf
+    async for piece in body:
+        limit.deadline = anyio.current_time() + patience
+        yield piece
+        limit.deadline = math.inf
+    limit.deadline = anyio.current_time() + patience
 
 
-def _failure(kind: str, message: str, cause: Exception) -> PublishError:
+async def _read(response: httpx.Response, most: int) -> bytes:
+    """The body of an answer as it comes; nothing of one that is too long or encoded, which was not asked for."""
+    if response.headers.get("content-encoding", "identity") != "identity":
+        return b""
+    body = bytearray()
+    async for piece in response.aiter_raw():
+        body += piece
+        if len(body) > most:
+            return b""
+    return bytes(body)
+
+
+def _failure(kind: str, message: str, cause: Exception | None) -> PublishError:
     error = PublishError(kind, message)
     error.__cause__ = cause
     return error
+
+
+# Most bytes of an answer: room for the ids of the largest batch.
+MOST_ANSWER = 4 << 20
+
+# Most bytes of a refusal that are worth reading, and for how many seconds.
+MOST_PROBLEM = 16 << 10
+PROBLEM_PATIENCE = 5.0

@@ -1,0 +1,196 @@
+"""Publishing to servers that answer as no hub does, and what publishers refuse to send."""
+
+import asyncio
+import contextlib
+import gzip
+import socketserver
+import threading
+import time
+import tracemalloc
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any, TypeVar
+
+import pytest
+from hubs import Hub
+from servers import PATIENCE
+
+from headwater import Handover, Publisher, PublishError, Retry
+
+T = TypeVar("T")
+
+BOMB = gzip.compress(b" " * 64_000_000)
+HEAD = b"HTTP/1.1 %s\r\nContent-Type: application/json\r\n%s\r\n"
+
+
+class Hostile:
+    """Answers every request with whatever a function writes, until the client or the test has enough of it."""
+
+    def __init__(self, answer: Callable[["Hostile", Callable[[bytes], Any]], None]):
+        self.over = threading.Event()
+        self.requests = 0
+        hostile = self
+
+        class Handler(socketserver.StreamRequestHandler):
+            def handle(self) -> None:
+                while self.rfile.readline() not in (b"\r\n", b""):
+                    pass
+                hostile.requests += 1
+                with contextlib.suppress(OSError):
+                    answer(hostile, self.request.sendall)
+
+        class Server(socketserver.ThreadingTCPServer):
+            daemon_threads = True
+            block_on_close = False
+
+        self._server = Server(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+
+    def stop(self) -> None:
+        self.over.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def dripping(hostile: Hostile, send: Callable[[bytes], Any], status: bytes) -> None:
+    send(HEAD % (status, b"") + b"{")
+    while not hostile.over.wait(0.05):
+        send(b" ")
+
+
+def endless(hostile: Hostile, send: Callable[[bytes], Any], status: bytes) -> None:
+    send(HEAD % (status, b"") + b"{")
+    while not hostile.over.is_set():
+        send(b" " * 65_536)
+
+
+def bomb(hostile: Hostile, send: Callable[[bytes], Any], status: bytes) -> None:
+    send(HEAD % (status, b"Content-Encoding: gzip\r\nContent-Length: %d\r\n" % len(BOMB)) + BOMB)
+    hostile.over.wait(PATIENCE)
+
+
+def early_hints(hostile: Hostile, send: Callable[[bytes], Any], status: bytes) -> None:
+    while not hostile.over.wait(0.001):
+        send(b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n")
+
+
+def silent(hostile: Hostile, send: Callable[[bytes], Any], status: bytes) -> None:
+    hostile.over.wait(PATIENCE)
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "kind"),
+    [
+        (dripping, b"404 Not Found", "status-404"),
+        (dripping, b"201 Created", "timeout"),
+        (endless, b"404 Not Found", "status-404"),
+        (endless, b"201 Created", "not-a-hub"),
+        (bomb, b"404 Not Found", "status-404"),
+        (bomb, b"201 Created", "not-a-hub"),
+        (early_hints, b"", "timeout"),
+    ],
+)
+@pytest.mark.parametrize("way", ["publish", "stream", "ticket"])
+def test_an_answer_is_bounded_in_time_and_size(answer: Any, status: bytes, kind: str, way: str) -> None:
+    hostile = Hostile(lambda hostile, send: answer(hostile, send, status))
+
+    async def main() -> None:
+        patience = 0.4 if answer in (dripping, early_hints) else PATIENCE
+        options: Any = {"connect_timeout": patience, "within": 0.0, "retry": Retry(first=0.01), "token": "t"}
+        if way == "ticket":
+            async with Handover(hostile.url, **options) as handover:
+                await handover.address(["a"])
+        else:
+            async with Publisher(hostile.url, **options) as publisher:
+                await (publisher.publish("a", "x") if way == "publish" else publisher.publish_stream("a", these("x")))
+
+    tracemalloc.start()
+    try:
+        with pytest.raises(PublishError) as caught:
+            run(main())
+        assert tracemalloc.get_traced_memory()[1] < 30_000_000
+    finally:
+        tracemalloc.stop()
+        hostile.stop()
+    assert caught.value.kind == kind
+
+
+def test_a_slow_source_is_not_a_slow_hub(hub: Hub) -> None:
+    async def slow() -> AsyncIterator[str]:
+        yield "a"
+        await asyncio.sleep(0.7)
+        yield "b"
+
+    async def main() -> list[str]:
+        async with Publisher(hub.url, connect_timeout=0.5, within=0.0) as publisher:
+            return await publisher.publish_stream("slow", slow())
+
+    assert len(run(main())) == 2
+
+
+def test_cancelling_a_stream_does_not_wait_for_a_dead_hub() -> None:
+    hostile = Hostile(lambda hostile, send: silent(hostile, send, b""))
+
+    async def main() -> None:
+        async with Publisher(hostile.url) as publisher:
+            streaming = asyncio.create_task(publisher.publish_stream("a", these("x"), final=True))
+            while not hostile.requests:  # noqa: ASYNC110 (another thread counts)
+                await asyncio.sleep(0.01)
+            streaming.cancel()
+            began = time.monotonic()
+            with pytest.raises(asyncio.CancelledError):
+                await streaming
+            assert time.monotonic() - began < 5
+
+    try:
+        run(main())
+    finally:
+        hostile.stop()
+
+
+class Unreadable:
+    def __aiter__(self) -> AsyncIterator[str]:
+        raise LookupError("no model today")
+
+
+@pytest.mark.parametrize(
+    ("events", "raised"), [(["a"], TypeError), (iter("a"), TypeError), ("a", TypeError), (Unreadable(), LookupError)]
+)
+def test_what_cannot_be_iterated_is_told(hub: Hub, events: Any, raised: type[Exception]) -> None:
+    async def main() -> None:
+        async with Publisher(hub.url) as publisher:
+            with pytest.raises(raised):
+                await publisher.publish_stream("iterators", events)
+
+    run(main())
+
+
+def test_what_no_hub_takes_is_refused_at_once(hub: Hub) -> None:
+    async def main() -> None:
+        async with Publisher(hub.url) as publisher:
+            for call in (
+                publisher.publish("large", "x" * 17_000_000),
+                publisher.publish_many([("large", "y" * 2_000)] * 9_000),
+            ):
+                with pytest.raises(PublishError) as caught:
+                    await call
+                assert caught.value.kind == "too-large"
+            assert await publisher.publish("large", "small")
+
+    run(main())
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+    hub = Hub(tmp_path_factory.mktemp("hub"), 'retry = "100ms"')
+    yield hub
+    hub.stop()
+
+
+async def these(*items: str) -> AsyncIterator[str]:
+    for item in items:
+        yield item
+
+
+def run(work: Awaitable[T]) -> T:
+    return asyncio.run(asyncio.wait_for(work, PATIENCE))
