@@ -107,7 +107,7 @@ pub use item::{Closing, End, Event, Expiring, Gap, Item};
 pub use machine::Retry;
 pub use problem::Problem;
 pub use publisher::{
-    Final, NewEvent, PublishError, PublishStream, Publisher, PublisherBuilder, Receipt, Stored, StoredStream,
+    Final, NewEvent, PublishError, PublishStream, Publisher, PublisherBuilder, Receipt, Retrying, Stored, StoredStream,
 };
 pub use refresh::Cause;
 pub use state::{CloseReason, Reason, State};

@@ -45,9 +45,20 @@ impl Problem {
 impl std::fmt::Display for Problem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match (&self.detail, &self.title) {
-            (Some(text), _) | (None, Some(text)) => f.write_str(text),
+            (Some(text), _) | (None, Some(text)) => f.write_str(&one_line(text)),
             (None, None) => f.write_str("the answer says nothing more"),
         }
+    }
+}
+
+/// A text for a sentence: without line ends and control characters, and no longer than is good for one.
+fn one_line(text: &str) -> String {
+    const MOST: usize = 300;
+    let words = text.split(|char: char| char.is_whitespace() || char.is_control()).filter(|word| !word.is_empty());
+    let line = words.collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(MOST) {
+        Some((at, _)) => format!("{}…", &line[..at]),
+        None => line,
     }
 }
 
@@ -65,7 +76,11 @@ mod tests {
         assert_eq!(problem.to_string(), "D");
         let text = Problem::read(Some("text/html"), " <h1>Bad Gateway</h1>\n".as_bytes());
         assert_eq!(text.to_string(), "<h1>Bad Gateway</h1>");
-        assert_eq!(Problem::read(None, &[b'x'; 10_000]).to_string().len(), 500);
+        let long = Problem::read(None, &[b'x'; 10_000]);
+        assert_eq!(long.detail.as_ref().map(String::len), Some(500));
+        assert_eq!(long.to_string(), format!("{}…", "x".repeat(300)));
+        let page = Problem::read(Some("text/html"), b"<html>\r\n  <b>\x1b[31mNo</b>\n\n</html>");
+        assert_eq!(page.to_string(), "<html> <b> [31mNo</b> </html>");
         assert_eq!(Problem::read(None, b"").to_string(), "the answer says nothing more");
         let broken = Problem::read(Some("application/problem+json"), b"{\"detail\":1}");
         assert_eq!(broken.to_string(), "{\"detail\":1}");

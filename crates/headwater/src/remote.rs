@@ -1,8 +1,9 @@
 //! Which hub, and as whom: what the commands have in common that talk to a running one.
 
 use std::error::Error;
+use std::fs::File;
 use std::future::Future;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{env, fmt, fs, io};
@@ -59,6 +60,8 @@ const LOCAL: &str = "http://127.0.0.1:7070";
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Longest answer that is read.
 const MOST_ANSWER: usize = 1 << 20;
+/// Longest token, which is what a hub takes as a header.
+const MOST_TOKEN: u64 = 8 * 1024;
 
 impl HubOptions {
     /// Reads what is named: flags come before variables. A variable that is empty counts for nothing.
@@ -205,6 +208,7 @@ impl Hub {
         let detail = document.as_ref().and_then(|document| document["detail"].as_str());
         let detail = detail.map_or_else(|| "it says nothing more".to_owned(), printable);
         let advice = self.credential_advice(status.as_u16(), credential_flag);
+        let detail = if advice.is_empty() { &*detail } else { detail.trim_end_matches('.') };
         Failure::Run(format!("{} answers with the status {}: {detail}{advice}", self.address(), status.as_u16()))
     }
 }
@@ -231,8 +235,13 @@ fn read_certificates(path: &Path) -> Result<Vec<u8>, Failure> {
 
 /// Reads a token, without the line end.
 pub(crate) fn read_token(path: &Path) -> Result<String, Failure> {
-    let text = fs::read_to_string(path).map_err(|error| cannot_read(path, &error))?;
-    Ok(text.trim().to_owned())
+    let mut text = String::new();
+    let file = File::open(path).map_err(|error| cannot_read(path, &error))?;
+    file.take(MOST_TOKEN + 1).read_to_string(&mut text).map_err(|error| cannot_read(path, &error))?;
+    match text.len() as u64 > MOST_TOKEN {
+        true => Err(Failure::Arguments(format!("{} holds no token: it is larger than 8 KiB", path.display()))),
+        false => Ok(text.trim().to_owned()),
+    }
 }
 
 /// Runs to its end what talks to a hub.
@@ -280,11 +289,18 @@ pub(crate) fn chain(error: &dyn Error) -> String {
 }
 
 fn bearer(token: &str) -> Result<HeaderValue, Failure> {
-    let invalid = || Failure::Arguments("the token cannot be sent: it has characters that no token has".into());
-    if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(invalid());
+    let invalid = |why: &str| Failure::Arguments(format!("the token cannot be sent: {why}"));
+    if token.is_empty() {
+        return Err(invalid("it is empty"));
     }
-    let mut value = HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| invalid())?;
+    if token.contains(char::is_whitespace) {
+        return Err(invalid("it has white space in it; a token is one word, and its file holds nothing else"));
+    }
+    let no_token = "it has characters that no token has";
+    if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(invalid(no_token));
+    }
+    let mut value = HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| invalid(no_token))?;
     value.set_sensitive(true);
     Ok(value)
 }

@@ -4,6 +4,7 @@
 
 mod program;
 mod publish;
+mod publish_trouble;
 mod sub;
 mod sub_access;
 mod sub_place;

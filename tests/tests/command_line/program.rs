@@ -60,6 +60,13 @@ impl Program {
         Self::of(command, hub)
     }
 
+    /// The same with standard output in a file.
+    pub(crate) fn printing_to(file: &str, hub: SocketAddr, arguments: &[&str]) -> Self {
+        let mut command = Command::new("sh");
+        command.args(["-c", "file=$1; shift; exec \"$@\" >\"$file\"", "sh", file]).arg(headwater()).args(arguments);
+        Self::of(command, hub)
+    }
+
     fn of(mut command: Command, hub: SocketAddr) -> Self {
         let folder = TempDir::with_prefix("headwater-command-").unwrap();
         command.env_clear().envs(std::env::var_os("PATH").map(|path| ("PATH", path)));

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::error::PublishError;
+use super::retrying::Retrying;
 use crate::error::BoxError;
 use crate::machine::{Answer, Retry, is_passing};
 use crate::problem::Problem;
@@ -37,7 +38,7 @@ pub(super) enum Failed {
 /// What comes after an attempt that failed.
 #[derive(Debug)]
 pub(super) enum Next {
-    Wait(Duration),
+    Wait(Retrying),
     Refresh(Cause, Answer),
     Fail(PublishError),
 }
@@ -74,7 +75,7 @@ impl Attempts {
     /// The refresh hook failed: whoever gives out credentials may be down for a while.
     pub(super) fn not_refreshed(&mut self, refused: Answer, error: BoxError, now: Instant) -> Next {
         self.is_fresh = false;
-        match self.again(Reason::Refused(refused.status), Duration::ZERO, Problem::default(), now) {
+        match self.again(Reason::Refused(refused.status), Duration::ZERO, refused.problem.clone(), now) {
             Next::Fail(_) => Next::Fail(unauthorized(refused, Some(error))),
             next => next,
         }
@@ -86,12 +87,10 @@ impl Attempts {
         let is_too_often = self.retry.failures.is_some_and(|most| self.failures >= most);
         // A time that cannot be told is never reached.
         let is_too_late = self.deadline.is_some_and(|deadline| now.checked_add(delay).is_none_or(|at| at > deadline));
+        let (failures, problem) = (self.failures, problem.into());
         match is_too_often || is_too_late {
-            true => {
-                let problem = problem.into();
-                Next::Fail(PublishError::Unavailable { attempts: self.failures, last, problem })
-            }
-            false => Next::Wait(delay),
+            true => Next::Fail(PublishError::Unavailable { attempts: failures, last, problem }),
+            false => Next::Wait(Retrying { reason: last, problem, delay, failures }),
         }
     }
 }
@@ -123,7 +122,11 @@ mod tests {
     fn what_passes_is_tried_again_until_it_is_too_late_or_too_often() {
         let (mut attempts, now) = attempts(Retry::default(), false);
         let busy = Answer { status: 503, retry_after: Some(Duration::from_secs(7)), ..Answer::default() };
-        let Next::Wait(delay) = attempts.failed(Failed::Refused(busy), now) else { panic!() };
+        let Next::Wait(Retrying { reason, delay, failures: 1, .. }) = attempts.failed(Failed::Refused(busy), now)
+        else {
+            panic!()
+        };
+        assert_eq!(reason, Reason::Refused(503));
         assert!((7.0..=8.0).contains(&delay.as_secs_f64()), "{delay:?}");
         assert!(matches!(attempts.failed(Failed::Lost(Reason::Timeout), now), Next::Wait(_)));
         let late = now + Duration::from_secs(301);

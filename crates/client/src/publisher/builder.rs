@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::credentials::Credentials;
 use super::event::Keys;
+use super::retrying::{OnRetry, Retrying};
 use super::room::Room;
 use super::transport::Transport;
 use super::worker::{self, BatchLimits};
@@ -26,6 +27,7 @@ pub struct PublisherBuilder {
     retry: Retry,
     within: Duration,
     connect_timeout: Duration,
+    on_retry: Option<OnRetry>,
     queue: BatchLimits,
     batch: BatchLimits,
 }
@@ -41,6 +43,7 @@ impl PublisherBuilder {
             retry: Retry::default(),
             within: Duration::from_mins(5),
             connect_timeout: Duration::from_secs(30),
+            on_retry: None,
             queue: BatchLimits { events: 65_536, bytes: 16 * 1024 * 1024 },
             batch: BatchLimits { events: 1_000, bytes: 1024 * 1024 },
         }
@@ -80,6 +83,12 @@ impl PublisherBuilder {
     /// key. With more than that time an event could be stored twice.
     pub fn within(mut self, limit: Duration) -> Self {
         self.within = limit;
+        self
+    }
+
+    /// Is told of every attempt that has failed in passing, before the next one. It must not block.
+    pub fn on_retry(mut self, tell: impl Fn(&Retrying) + Send + Sync + 'static) -> Self {
+        self.on_retry = Some(Box::new(tell));
         self
     }
 
@@ -135,6 +144,7 @@ impl PublisherBuilder {
             retry: self.retry,
             within: self.within,
             patience: self.connect_timeout,
+            on_retry: self.on_retry,
         });
         let (jobs, queue) = mpsc::unbounded_channel();
         let (closed, _) = watch::channel(false);

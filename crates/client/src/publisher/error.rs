@@ -10,7 +10,7 @@ use crate::state::Reason;
 #[non_exhaustive]
 pub enum PublishError {
     /// The hub refuses it, in a way that trying again does not mend.
-    #[error("{} refused with the status {status}: {problem}", event(topic.as_deref(), *index))]
+    #[error("{} refused with the status {status}{}", event(topic.as_deref(), *index), said(problem))]
     Refused {
         /// The topic of the event at fault, where that is known.
         topic: Option<String>,
@@ -36,7 +36,7 @@ pub enum PublishError {
         hook: Option<Arc<dyn std::error::Error + Send + Sync>>,
     },
     /// It was tried for as long, or as often, as is allowed. It may be stored all the same, when only the answer was lost.
-    #[error("the publish was given up after {attempts} attempts; at last, {last}{}", details(problem))]
+    #[error("the publish was given up after {attempts} attempts; at last, {last}{}", details(last, problem))]
     Unavailable {
         /// How many.
         attempts: u32,
@@ -49,7 +49,7 @@ pub enum PublishError {
     /// is stored.
     #[error(
         "the stream to the topic {topic} was interrupted when it was too long to be sent again: {last}{}",
-        details(problem)
+        details(last, problem)
     )]
     NotReplayable {
         /// Its topic.
@@ -130,9 +130,18 @@ fn hook_failed(hook: &Option<Arc<dyn std::error::Error + Send + Sync>>) -> Strin
     hook.as_ref().map(|error| format!("; the refresh hook failed: {error}")).unwrap_or_default()
 }
 
-fn details(problem: &Problem) -> String {
-    match *problem == Problem::default() {
-        true => String::new(),
-        false => format!(": {problem}"),
+/// What an answer said, if there was one.
+pub(super) fn details(last: &Reason, problem: &Problem) -> String {
+    match last {
+        Reason::Refused(_) => said(problem),
+        _ => String::new(),
+    }
+}
+
+/// What an answer said. A hub, and what knows hubs, explains itself with a problem document.
+fn said(problem: &Problem) -> String {
+    match problem.kind.is_some() || problem.title.is_some() {
+        true => format!(": {problem}"),
+        false => format!(", which is not the answer of a hub; check the address ({problem})"),
     }
 }

@@ -7,6 +7,7 @@ mod credentials;
 mod error;
 mod event;
 mod piped;
+mod retrying;
 mod room;
 mod stream;
 mod transport;
@@ -23,6 +24,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 pub use builder::PublisherBuilder;
 pub use error::PublishError;
 pub use event::{Final, NewEvent, Stored, StoredStream};
+pub use retrying::Retrying;
 pub use stream::PublishStream;
 
 use event::Keys;

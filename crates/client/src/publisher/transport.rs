@@ -12,6 +12,7 @@ use super::attempts::{Attempts, Failed, Next};
 use super::credentials::{Credentials, Token};
 use super::error::PublishError;
 use super::event::Final;
+use super::retrying::OnRetry;
 use crate::error::chain;
 use crate::http::{content_type, is_type, read_problem, read_some};
 use crate::machine::{Answer, Retry};
@@ -30,6 +31,7 @@ pub(super) struct Transport {
     pub(super) within: Duration,
     /// How long an answer may take once the request is sent.
     pub(super) patience: Duration,
+    pub(super) on_retry: Option<OnRetry>,
 }
 
 /// What a hub says about what it has stored.
@@ -130,7 +132,10 @@ impl Transport {
         match serde_json::from_slice::<Answered>(&body) {
             Ok(mut answered) => {
                 answered.ids.extend(answered.id.take());
-                Ok(answered)
+                match answered.ids.iter().find(|id| !is_id(id)) {
+                    None => Ok(answered),
+                    Some(id) => Err(Failed::For(unexpected(answer.status, &format!("{id:?} is no id of an event")))),
+                }
             }
             // The connection broke in the middle of it, and what was stored will be told again.
             Err(error) if error.is_eof() => Err(Failed::Lost(Reason::Broken("the answer is not whole".into()))),
@@ -155,7 +160,12 @@ impl Transport {
             next = attempts.not_refreshed(refused, error, Instant::now());
         }
         match next {
-            Next::Wait(delay) => tokio::time::sleep(delay).await,
+            Next::Wait(retrying) => {
+                if let Some(tell) = &self.on_retry {
+                    tell(&retrying);
+                }
+                tokio::time::sleep(retrying.delay).await;
+            }
             Next::Fail(error) => return Err(error),
             Next::Refresh(..) => {}
         }
@@ -172,6 +182,16 @@ impl Transport {
     }
 }
 
+/// Whether this is `<sequence>-<epoch>`: a number, and four to eight hexadecimal digits.
+fn is_id(text: &str) -> bool {
+    text.split_once('-').is_some_and(|(sequence, epoch)| {
+        sequence.parse::<u64>().is_ok()
+            && sequence.bytes().all(|byte| byte.is_ascii_digit())
+            && (4..=8).contains(&epoch.len())
+            && epoch.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    })
+}
+
 pub(super) fn unexpected(status: u16, why: &str) -> PublishError {
     PublishError::Unexpected { status, why: why.into() }
 }
@@ -179,6 +199,18 @@ pub(super) fn unexpected(status: u16, why: &str) -> PublishError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_id_is_a_number_and_an_epoch() {
+        for id in ["1-abcd", "1042-6f3a", "18446744073709551615-ffffffff"] {
+            assert!(is_id(id), "{id}");
+        }
+        for text in
+            ["", "1", "1-", "1-abc", "-abcd", "+1-abcd", "1-ABCD", "1-123456789", "1\u{1b}[31m-abcd", "1-abcd\n"]
+        {
+            assert!(!is_id(text), "{text:?}");
+        }
+    }
 
     #[test]
     fn a_topic_is_one_path_and_no_other() {
@@ -190,6 +222,7 @@ mod tests {
             retry: Retry::default(),
             within: Duration::ZERO,
             patience: Duration::ZERO,
+            on_retry: None,
         };
         assert_eq!(transport.events().as_str(), "https://site.example/hub/v1/events");
         let topic = |topic: &str| transport.topic(topic, &[("key", Some("a&b")), ("event", None)]).map(String::from);

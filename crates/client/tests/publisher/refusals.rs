@@ -146,6 +146,11 @@ async fn what_is_no_hub_is_told_apart() {
         (&["Content-Type: text/html"][..], "<h1>Hello</h1>", "it is text/html"),
         (&["Content-Type: application/json"], "[1]", "invalid type"),
         (&["Content-Type: application/json"], "{\"ids\":[]}", "it names 0 ids for 1 events"),
+        (
+            &["Content-Type: application/json"],
+            "{\"id\":\"1\\u001b[31m-abcd\"}",
+            "\"1\\u{1b}[31m-abcd\" is no id of an event",
+        ),
     ] {
         let publishing = tokio::spawn({
             let publisher = publisher.clone();

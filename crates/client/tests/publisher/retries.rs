@@ -66,14 +66,21 @@ async fn a_hub_that_is_killed_has_every_event_once() {
 async fn retry_after_is_waited_for_and_the_same_request_made_again() {
     let server = StreamServer::start();
     let publisher = Publisher::builder(server.url("/hub")).retry(Retry { first: Duration::ZERO, ..Retry::default() });
+    let (tell, told) = std::sync::mpsc::channel();
+    let publisher = publisher.on_retry(move |retrying| tell.send(retrying.clone()).unwrap());
     let publisher = publisher.header("X-Name", "value").open().unwrap();
     let publishing = publish(&publisher, "1");
     let first = server.attempt();
     let (began, request) = (first.arrived, first.request.clone());
     assert_eq!((&*request.method, &*request.target), ("POST", "/hub/v1/events"));
     assert_eq!(request.header("x-name"), Some("value"));
-    first.answer(429, &["Retry-After: 1"], "");
+    let problem = r#"{"type":"urn:headwater:problem:rate","title":"Too many","detail":"Publish less."}"#;
+    first.answer(429, &["Retry-After: 1", "Content-Type: application/problem+json"], problem);
     let second = server.attempt();
+    let retrying = told.try_recv().unwrap();
+    assert_eq!((&retrying.reason, retrying.failures), (&Reason::Refused(429), 1));
+    assert!(retrying.delay >= Duration::from_secs(1), "{retrying:?}");
+    assert_eq!(retrying.to_string(), "the server answered with the status 429: Publish less.");
     assert!(second.arrived - began >= Duration::from_secs(1));
     assert_eq!(second.request.body, request.body);
     second.answer(201, &["Content-Type: application/json"], r#"{"ids":["7-abcd"]}"#);
@@ -93,6 +100,7 @@ async fn it_gives_up_in_time_and_says_what_became_of_the_last_attempt() {
         panic!("{error}")
     };
     assert_eq!(problem.to_string(), "<h1>Bad Gateway</h1>");
+    assert!(error.to_string().contains("not the answer of a hub; check the address"), "{error}");
 
     let publishing = publish(&publisher, "2");
     server.attempt().reset();

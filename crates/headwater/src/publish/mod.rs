@@ -3,10 +3,13 @@
 mod input;
 mod receipts;
 
-use std::io::{self, IsTerminal as _};
+use std::io::{self, IsTerminal as _, PipeReader};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use headwater_client::{Final, NewEvent, PublishError, Publisher};
+use headwater_event_stream::EventType;
 use headwater_log::Topic;
 use reqwest::Method;
 use tokio::sync::oneshot;
@@ -47,7 +50,7 @@ pub(crate) struct Pub {
     /// Print ids as JSON, one object a line
     #[arg(long)]
     json: bool,
-    /// Print no ids
+    /// Print no ids, and nothing on standard error but errors
     #[arg(short, long, conflicts_with = "json")]
     quiet: bool,
     #[command(flatten)]
@@ -64,13 +67,21 @@ enum Reason {
 
 /// Why not everything was published.
 enum Stopped {
+    /// There is nobody to publish to.
+    Unreached(Failure),
     Unstored(Unstored),
     /// Standard input cannot be read, or has what is no event.
     Input(String),
     /// The topic could not be ended.
     Unfinished(PublishError),
-    Failed(Failure),
+    /// All is stored, and the ids are lost.
+    Unprinted(io::Error),
+    /// Somebody has stopped us while the hub had not answered yet.
+    Overdue,
 }
+
+/// How long what is under way may take once somebody has stopped us: less than the signal itself waits to end us.
+const GRACE: Duration = Duration::from_millis(1500);
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -82,30 +93,65 @@ Examples:
 Prints the id of every event when it is stored, which is a place for `headwater sub --since`. Events keep their order. What
 fails in passing is tried again for five minutes, and nothing is stored twice.
 
+SIGINT and SIGTERM end the input: what was read is published, and what they cut is not.
 Exit codes: 0 when all is stored, 1 when something is not, 2 when the arguments cannot be used.";
 
 /// Publishes.
 pub(crate) fn run(command: &Pub) -> Result<(), Failure> {
     let topic = Topic::new(&command.topic)
         .map_err(|error| Failure::Arguments(format!("the topic {:?} {error}", command.topic)))?;
+    if let Some(name) = &command.event_type {
+        check_type(name)?;
+    }
     let hub = command.hub.hub()?;
+    // The other end of the pipe is closed by the signal.
+    let no_watch = |error| Failure::Run(format!("cannot watch signals: {error}"));
+    let (stop, closed_by_signal) = io::pipe().map_err(no_watch)?;
+    let (signal, stopped) = oneshot::channel();
+    signals::until_stopped(move || {
+        drop(closed_by_signal);
+        // Whoever is done does not wait for it.
+        let _ = signal.send(());
+    })
+    .map_err(no_watch)?;
     block_on(async {
-        let publisher = open(&hub)?;
-        reach(&hub, &topic).await?;
+        let publisher = open(&hub, command.quiet)?;
         let receipts = Receipts::new(Ids::new(command.json, command.quiet));
         let mut publishing = Publishing { topic: topic.as_str(), command, publisher, receipts };
-        match publishing.run().await {
-            Ok(()) => Ok(()),
-            Err(stopped) => {
-                publishing.receipts.settle().await;
-                Err(publishing.failure(&hub, stopped))
-            }
-        }
+        let work = async {
+            reach(&hub, &topic).await.map_err(Stopped::Unreached)?;
+            publishing.run(stop).await
+        };
+        let outcome = tokio::select! {
+            outcome = work => outcome,
+            () = overdue(stopped) => Err(Stopped::Overdue),
+        };
+        outcome.map_err(|stopped| publishing.failure(&hub, stopped))
     })
 }
 
-fn open(hub: &Hub) -> Result<Publisher, Failure> {
+/// Waits until what is under way takes too long after the signal.
+async fn overdue(stopped: oneshot::Receiver<()>) {
+    match stopped.await {
+        Ok(()) => tokio::time::sleep(GRACE).await,
+        Err(_) => std::future::pending().await,
+    }
+}
+
+fn open(hub: &Hub, is_quiet: bool) -> Result<Publisher, Failure> {
     let mut builder = Publisher::builder(hub.base());
+    if !is_quiet {
+        let told = Mutex::new(String::new());
+        builder = builder.on_retry(move |retrying| {
+            let text = retrying.to_string();
+            let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+            // Once for each reason, and again when it comes back.
+            if retrying.failures == 1 || *told != text {
+                say(&format!("{}; trying again for up to five minutes", text.trim_end_matches('.')));
+                *told = text;
+            }
+        });
+    }
     if let Some(token) = hub.token()? {
         builder = builder.token(token);
     }
@@ -136,9 +182,18 @@ struct Publishing<'a> {
 }
 
 impl Publishing<'_> {
-    async fn run(&mut self) -> Result<(), Stopped> {
+    /// Publishes all there is; when something is not stored, waits until it is known of everything else.
+    async fn run(&mut self, stop: PipeReader) -> Result<(), Stopped> {
+        let outcome = self.publish(stop).await;
+        if outcome.is_err() {
+            self.receipts.settle().await;
+        }
+        outcome
+    }
+
+    async fn publish(&mut self, stop: PipeReader) -> Result<(), Stopped> {
         match self.form() {
-            Some(form) => self.read(form).await?,
+            Some(form) => self.read(form, stop).await?,
             None => self.take(Piece::of(self.command.data.clone().unwrap_or_default())).await?,
         }
         self.receipts.all().await.map_err(Stopped::Unstored)?;
@@ -146,7 +201,7 @@ impl Publishing<'_> {
             let stored = self.publisher.finish(self.topic, reason.into()).await.map_err(Stopped::Unfinished)?;
             self.receipts.show(&stored);
         }
-        Ok(())
+        self.receipts.unprinted().map_err(Stopped::Unprinted)
     }
 
     /// How standard input is read; none when it is not.
@@ -164,35 +219,22 @@ impl Publishing<'_> {
         }
     }
 
-    /// Publishes what comes on standard input until it ends, or somebody ends us.
-    async fn read(&mut self, form: Form) -> Result<(), Stopped> {
+    /// Publishes what comes on standard input until it ends, or somebody ends it.
+    async fn read(&mut self, form: Form, stop: PipeReader) -> Result<(), Stopped> {
         if io::stdin().is_terminal() {
             say("reading from the terminal; Ctrl-D ends the input");
         }
-        let (stop, mut stopped) = oneshot::channel();
-        // One event that is not complete is nothing: the signal may do what it always does.
-        let stop = match form {
-            Form::Whole => Some(stop),
-            _ => {
-                signals::until_stopped(move || stop.send(()).unwrap_or_default())
-                    .map_err(|error| Stopped::Failed(Failure::Run(format!("cannot watch signals: {error}"))))?;
-                None
-            }
-        };
-        let mut pieces = input::read(form);
+        let mut pieces = input::read(form, stop);
         loop {
             tokio::select! {
                 biased;
-                _ = &mut stopped => break,
                 outcome = self.receipts.next(), if !self.receipts.is_empty() => outcome.map_err(Stopped::Unstored)?,
                 piece = pieces.recv() => match piece {
                     Some(piece) => self.take(piece.map_err(Stopped::Input)?).await?,
-                    None => break,
+                    None => return Ok(()),
                 },
             }
         }
-        drop(stop);
-        Ok(())
     }
 
     /// Hands an event over. Without data there is nothing to publish but the end of the topic.
@@ -231,16 +273,37 @@ impl Publishing<'_> {
             (_, 1) => "; 1 event is stored".to_owned(),
             (_, many) => format!("; {many} events are stored"),
         };
+        // What follows is of the same sentence.
+        let said = |error: &PublishError| match advice(error) {
+            advice if advice.is_empty() && stored.is_empty() => error.to_string(),
+            advice => format!("{}{advice}", error.to_string().trim_end_matches('.')),
+        };
         let text = match stopped {
             Stopped::Unstored(Unstored { number, error }) => {
                 let which = if self.receipts.taken() > 1 { format!("event {number}: ") } else { String::new() };
-                format!("{which}{error}{}", advice(&error))
+                format!("{which}{}", said(&error))
             }
-            Stopped::Unfinished(error) => format!("the topic is not ended: {error}{}", advice(&error)),
+            Stopped::Unfinished(error) => format!("the topic is not ended: {}", said(&error)),
             Stopped::Input(why) => why,
-            Stopped::Failed(failure) => return failure,
+            Stopped::Unreached(failure) => return failure,
+            Stopped::Unprinted(error) => {
+                return Failure::Run(format!("all is stored, but not every id could be printed: {error}"));
+            }
+            Stopped::Overdue => "stopped before the hub has said whether all is stored".to_owned(),
         };
         Failure::Run(format!("{}{stored}", printable(&text)))
+    }
+}
+
+/// Looks at the type before anything is read: a hub would refuse every event.
+fn check_type(name: &str) -> Result<(), Failure> {
+    let invalid = |why: String| Err(Failure::Arguments(format!("the type {name:?} cannot be used: {why}")));
+    if name.starts_with("headwater.") {
+        return invalid("what begins with 'headwater.' is the hub's own".into());
+    }
+    match name.chars().any(char::is_control) {
+        true => invalid("it has control characters".into()),
+        false => EventType::new(name).map(drop).or_else(|error| invalid(error.to_string())),
     }
 }
 

@@ -12,6 +12,8 @@ pub(super) struct Receipts {
     /// Events handed over.
     taken: u64,
     stored: u64,
+    /// Why ids could not be printed.
+    unprinted: Option<io::Error>,
 }
 
 /// An event that is not stored, and its number from 1.
@@ -40,7 +42,7 @@ impl Ids {
 
 impl Receipts {
     pub(super) fn new(ids: Ids) -> Self {
-        Self { waiting: VecDeque::new(), ids, taken: 0, stored: 0 }
+        Self { waiting: VecDeque::new(), ids, taken: 0, stored: 0, unprinted: None }
     }
 
     /// An event was handed over.
@@ -93,12 +95,21 @@ impl Receipts {
     }
 
     /// Prints an id. Whoever does not want to read it wants the events to be published all the same.
-    pub(super) fn show(&self, stored: &Stored) {
+    pub(super) fn show(&mut self, stored: &Stored) {
         let line = match self.ids {
             Ids::Plain => format!("{}\n", stored.id),
             Ids::Json => format!("{}\n", serde_json::json!({ "id": stored.id })),
             Ids::Hidden => return,
         };
-        let _ = io::stdout().write_all(line.as_bytes());
+        if let Err(error) = io::stdout().write_all(line.as_bytes())
+            && error.kind() != io::ErrorKind::BrokenPipe
+        {
+            self.unprinted.get_or_insert(error);
+        }
+    }
+
+    /// Why ids could not be printed, if somebody wanted to read them.
+    pub(super) fn unprinted(&mut self) -> Result<(), io::Error> {
+        self.unprinted.take().map_or(Ok(()), Err)
     }
 }
