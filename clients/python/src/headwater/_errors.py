@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from headwater._pickle import Picklable
 from headwater._problem import Problem
 from headwater._state import CloseReason, State
 
 
-class SubscriptionError(Exception):
+class SubscriptionError(Picklable, Exception):
     """A subscription failed for good.
 
     Attributes:

@@ -17,6 +17,7 @@ from headwater import _shutdown
 from headwater._decoder import Event
 from headwater._encode import block, encode
 from headwater._items import PREFIX
+from headwater._pickle import Picklable
 
 # The id of the end of a stream. A client that comes back with it has had all.
 END_ID = "headwater.end"
@@ -25,7 +26,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
-class SendTimeoutError(TimeoutError):
+class SendTimeoutError(Picklable, TimeoutError):
     """A reader took nothing for so long that it was given up."""
 
     def __init__(self, seconds: float):

@@ -5,11 +5,12 @@ from itertools import chain
 from typing import Any, Protocol, cast
 
 from headwater._decoder import Decoder, Event, Oversized
+from headwater._pickle import Picklable
 
 DEFAULT_MAX_EVENT = 1 << 20
 
 
-class EventTooLargeError(ValueError):
+class EventTooLargeError(Picklable, ValueError):
     """An event was larger than `max_event`, and is lost."""
 
     def __init__(self, max_event: int):
@@ -57,7 +58,8 @@ def iter_events(response: SyncSource, *, max_event: int = DEFAULT_MAX_EVENT) -> 
 
     Args:
         response: An `httpx.Response` or `requests.Response` that was opened for streaming, or any iterable of bytes.
-            It stays the caller's, who closes it.
+            It stays the caller's, who closes it, and whose matter its status and type are: in a refusal or a page
+            there is no event, and none comes.
         max_event: The largest event in bytes.
 
     Raises:
@@ -75,7 +77,8 @@ async def aiter_events(response: AsyncSource, *, max_event: int = DEFAULT_MAX_EV
     asynchronous iterable of bytes.
 
     Args:
-        response: The response, opened for streaming. It stays the caller's, who closes it.
+        response: The response, opened for streaming. It stays the caller's, who closes it, and whose matter its status
+            and type are: in a refusal or a page there is no event, and none comes.
         max_event: The largest event in bytes.
 
     Raises:

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import warnings
+import weakref
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, wait
 from types import TracebackType
@@ -21,7 +23,7 @@ from headwater._items import Item
 from headwater._publishing.blocking import Handover, Publisher
 from headwater._state import State
 from headwater._subscription.driver import Driver
-from headwater._subscription.options import Options
+from headwater._subscription.options import Options, check, show_options
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
@@ -41,12 +43,16 @@ class Subscription:
     """
 
     def __init__(self, url: str, **options: Unpack[Options]):
+        check(options)
         self._driver = Driver(url, **options)
         # Held by whoever touches the driver: the thread of its loop, the one that reads, and any that restarts it.
         self._lock = threading.Lock()
         self._loop: _Loop | None = None
         # A wait for an item, which outlives one that is interrupted.
         self._pending: Future[Item | None] | None = None
+        # Whether somebody reads.
+        self._is_reading = False
+        self._forgotten: weakref.finalize[..., Subscription] | None = None
 
     @property
     def state(self) -> State:
@@ -79,14 +85,20 @@ class Subscription:
         with self._lock:
             loop, self._loop = self._loop, None
         if loop is not None:
+            if self._forgotten is not None:
+                self._forgotten.detach()
             loop.wait_for(self._aclose())
             if self._pending is not None:
                 wait([self._pending])
             loop.stop()
 
     def __enter__(self) -> Self:
+        if self._loop is not None or self.state.name == "closed":
+            raise RuntimeError("a subscription is entered once; subscribe again, with its `last_event_id`")
         self._loop = _Loop()
         self._driver.on_loop = self._loop.call
+        self._forgotten = weakref.finalize(self, _end_forgotten, self._driver, self._loop)
+        self._forgotten.atexit = False
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -101,13 +113,20 @@ class Subscription:
         with self._lock:
             if self._loop is None:
                 raise StopIteration
+            if self._is_reading:
+                raise RuntimeError("another thread waits for the next item already; read a subscription in one place")
             if self._pending is None:
                 item = self._driver.take()
                 if item is not None:
                     return item
                 self._pending = self._loop.start(self._driver.next())
-        wait([self._pending])
-        pending, self._pending = self._pending, None
+            pending = self._pending
+            self._is_reading = True
+        try:
+            wait([pending])
+        finally:
+            self._is_reading = False
+        self._pending = None
         item = pending.result()
         if item is None:
             raise StopIteration
@@ -143,8 +162,17 @@ class _Loop:
         self._loop.call_soon_threadsafe(function)
 
     def start(self, work: Coroutine[Any, Any, T]) -> Future[T]:
-        """Runs it there."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop)
+        """Runs it there. What ends programs ends whoever waits for it, and not the thread."""
+        future: Future[T] = Future()
+
+        async def run() -> None:
+            try:
+                future.set_result(await work)
+            except BaseException as error:
+                future.set_exception(error)
+
+        asyncio.run_coroutine_threadsafe(run(), self._loop)
+        return future
 
     def wait_for(self, work: Coroutine[Any, Any, T]) -> T:
         """Runs it there, and waits until it is done."""
@@ -152,10 +180,28 @@ class _Loop:
 
     def stop(self) -> None:
         """Ends the thread."""
-        self.call(self._stopped.set)
+        self.stop_soon()
         self._thread.join()
 
+    def stop_soon(self) -> None:
+        """Ends the thread, without waiting for that."""
+        self.call(self._stopped.set)
 
+
+def _end_forgotten(driver: Driver, loop: _Loop) -> None:
+    """Ends a subscription that nobody has any more and nobody has closed."""
+    warnings.warn("a subscription was never closed; write `with subscribe(…) as items:`", ResourceWarning, stacklevel=2)
+
+    async def end() -> None:
+        try:
+            await driver.aclose()
+        finally:
+            loop.stop_soon()
+
+    loop.start(end())
+
+
+@show_options
 def subscribe(url: str, **options: Unpack[Options]) -> Subscription:
     """As `headwater.subscribe`, for programs without asyncio.
 
@@ -165,6 +211,7 @@ def subscribe(url: str, **options: Unpack[Options]) -> Subscription:
 
     Raises:
         ValueError: The address or an option cannot be used.
+        TypeError: An option is not known, or of another type.
         SubscriptionError: While items are asked for: it failed for good.
     """
     return Subscription(url, **options)

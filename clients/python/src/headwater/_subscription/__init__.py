@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from headwater._items import Item
 from headwater._state import State
 from headwater._subscription.driver import Driver
-from headwater._subscription.options import Options
+from headwater._subscription.options import Options, check, show_options
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
@@ -25,6 +25,7 @@ class Subscription:
     """
 
     def __init__(self, url: str, **options: Unpack[Options]):
+        check(options)
         self._driver = Driver(url, **options)
         self._is_entered = False
 
@@ -53,6 +54,8 @@ class Subscription:
         await self._driver.aclose()
 
     async def __aenter__(self) -> Self:
+        if self._is_entered or self.state.name == "closed":
+            raise RuntimeError("a subscription is entered once; subscribe again, with its `last_event_id`")
         self._is_entered = True
         return self
 
@@ -73,6 +76,7 @@ class Subscription:
         return item
 
 
+@show_options
 def subscribe(url: str, **options: Unpack[Options]) -> Subscription:
     """Subscribes to an event stream: comes back after the last event received whenever the connection ends, until it is
     closed.
@@ -93,6 +97,7 @@ def subscribe(url: str, **options: Unpack[Options]) -> Subscription:
 
     Raises:
         ValueError: The address or an option cannot be used.
+        TypeError: An option is not known, or of another type.
         SubscriptionError: While items are asked for: it failed for good.
     """
     return Subscription(url, **options)

@@ -241,6 +241,8 @@ class Driver:
                 self._core.broken(described(error), now)
             else:
                 self._core.refreshed(error, now)
+        except Interrupted as interrupted:
+            raise interrupted.error from None
         except Exception as error:
             if action is not Action.REFRESH:
                 raise
@@ -268,8 +270,11 @@ class Driver:
         """A new credential of the application."""
         if self._refresh is None or cause is None:
             raise RuntimeError("there is no refresh hook")
-        token = self._refresh(cause)
-        return checked_token(await token if inspect.isawaitable(token) else token)
+        try:
+            token = self._refresh(cause)
+            return checked_token(await token if inspect.isawaitable(token) else token)
+        except (SystemExit, KeyboardInterrupt) as error:
+            raise Interrupted(error) from error
 
     async def _stop_work(self) -> None:
         """Ends what is under way, and the connection with it."""
@@ -310,6 +315,14 @@ class Driver:
         while (state := self._core.take_change()) is not None:
             if self._on_state is not None:
                 self._on_state(state)
+
+
+class Interrupted(Exception):
+    """A hook wants to end the program: told to whoever reads, as it would only end the event loop from its task."""
+
+    def __init__(self, error: BaseException):
+        super().__init__(str(error))
+        self.error = error
 
 
 def checked_token(token: str) -> str:

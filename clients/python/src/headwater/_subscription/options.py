@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
+from typing import Any, TypeAlias, TypedDict, TypeVar
+
+import httpx
 
 from headwater._state import State
 from headwater._stores import Store
 from headwater._subscription.backoff import Retry
 from headwater._subscription.machine import Cause
-
-if TYPE_CHECKING:
-    import httpx
 
 Refresh: TypeAlias = Callable[[Cause], str | Awaitable[str]]
 OnState: TypeAlias = Callable[[State], Any]
@@ -64,3 +64,39 @@ class Options(TypedDict, total=False):
     max_event: int
     dedupe: bool
     client: httpx.AsyncClient | None
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def check(options: Options) -> None:
+    """Finds what would be noticed late otherwise, or in words that help nobody.
+
+    Raises:
+        TypeError: An option is not known, or of another type.
+    """
+    for name in options:
+        if name not in Options.__annotations__:
+            raise TypeError(f"subscribe has no option {name!r}; its options are {', '.join(Options.__annotations__)}")
+    wanted: list[tuple[str, Any, type]] = [
+        ("retry", options.get("retry", Retry()), Retry),
+        ("token", options.get("token") or "", str),
+        ("max_event", options.get("max_event", 1), int),
+    ]
+    if options.get("client") is not None:
+        wanted.append(("client", options.get("client"), httpx.AsyncClient))
+    for name, value, kind in wanted:
+        if not isinstance(value, kind):
+            raise TypeError(f"{name} is of the type {type(value).__name__}; it has to be of the type {kind.__name__}")
+
+
+def show_options(function: F) -> F:
+    """Has `help` and editors show every option, and not only that there are some."""
+    signature = inspect.signature(function)
+    url = next(iter(signature.parameters.values()))
+    options = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=..., annotation=kind)
+        for name, kind in Options.__annotations__.items()
+    ]
+    function.__dict__["__signature__"] = signature.replace(parameters=[url, *options])
+    return function

@@ -1,0 +1,140 @@
+"""What happens to programs that use a subscription wrongly, forget it, or hand its errors on."""
+
+import asyncio
+import inspect
+import pickle
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import pytest
+from stream_server import PATIENCE, StreamServer
+
+import headwater
+from headwater import (
+    Cause,
+    Event,
+    EventTooLargeError,
+    ExhaustedError,
+    Options,
+    Problem,
+    RejectedError,
+    Retry,
+    State,
+    UnauthorizedError,
+    WrongTypeError,
+    subscribe,
+)
+from headwater.starlette import SendTimeoutError
+
+
+@pytest.fixture
+def server() -> Iterator[StreamServer]:
+    with StreamServer() as server:
+        yield server
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        WrongTypeError("text/html"),
+        WrongTypeError(None),
+        UnauthorizedError(401, Problem(detail="no")),
+        RejectedError(404, Problem(title="not here")),
+        ExhaustedError(3, State("waiting", "refused", 1.0, 3, 503)),
+        EventTooLargeError(5),
+        SendTimeoutError(3.0),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_errors_survive_the_way_to_another_process(error: Exception) -> None:
+    again = pickle.loads(pickle.dumps(error))
+    assert (type(again), str(again), vars(again)) == (type(error), str(error), vars(error))
+
+
+def test_a_subscription_is_entered_once(server: StreamServer) -> None:
+    async def work() -> None:
+        items = subscribe(server.url)
+        async with items:
+            with pytest.raises(RuntimeError, match="entered once"):
+                await items.__aenter__()
+        with pytest.raises(RuntimeError, match="entered once"):
+            await items.__aenter__()
+
+    asyncio.run(work())
+    with headwater.sync.subscribe(server.url) as items, pytest.raises(RuntimeError, match="entered once"):
+        items.__enter__()
+    with pytest.raises(RuntimeError, match="entered once"):
+        items.__enter__()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"nonsense": 1}, "subscribe has no option 'nonsense'; its options are headers, "),
+        ({"retry": 5}, "retry is of the type int; it has to be of the type Retry"),
+        ({"token": b"x"}, "token is of the type bytes"),
+        ({"max_event": "x"}, "max_event is of the type str"),
+        ({"client": httpx.Client()}, "client is of the type Client; it has to be of the type AsyncClient"),
+    ],
+)
+def test_options_of_a_wrong_type(options: Any, message: str) -> None:
+    for make in (subscribe, headwater.sync.subscribe):
+        with pytest.raises(TypeError, match=message):
+            make("http://hub.example/", **options)
+
+
+def test_the_signature_shows_every_option() -> None:
+    for make in (subscribe, headwater.sync.subscribe):
+        assert list(inspect.signature(make).parameters) == ["url", *Options.__annotations__]
+
+
+def test_one_thread_reads(server: StreamServer) -> None:
+    with headwater.sync.subscribe(server.url) as items, ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(next, items)
+        stream = server.attempt()
+        with pytest.raises(RuntimeError, match="another thread waits"):
+            next(items)
+        stream.open()
+        stream.write("data: 1\n\n")
+        assert reading.result(PATIENCE) == Event("1")
+
+
+@pytest.mark.parametrize("end", [SystemExit(7), KeyboardInterrupt()], ids=lambda end: type(end).__name__)
+@pytest.mark.parametrize("hook", ["refresh", "on_state"])
+def test_a_hook_can_end_the_program(server: StreamServer, end: BaseException, hook: str) -> None:
+    def leave(what: Cause | State) -> str:
+        if isinstance(what, Cause) or what.name == "waiting":
+            raise end
+        return ""
+
+    threads = threading.active_count()
+    options: Any = {hook: leave}
+    with ThreadPoolExecutor(1) as pool, headwater.sync.subscribe(server.url, retry=Retry(first=0), **options) as items:
+        reading = pool.submit(next, items)
+        server.attempt().answer(401 if hook == "refresh" else 503)
+        assert reading.exception(PATIENCE) is end
+    assert threading.active_count() == threads
+
+
+def test_a_subscription_that_is_forgotten_ends(server: StreamServer) -> None:
+    items = headwater.sync.subscribe(server.url).__enter__()
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(next, items)
+        stream = server.attempt()
+        stream.open()
+        stream.write("data: 1\n\n")
+        assert reading.result(PATIENCE) == Event("1")
+    del reading
+    held = [items]
+    del items
+    with pytest.warns(ResourceWarning, match="never closed"):
+        held.clear()
+    stream.wait_until_left()
+    end = time.monotonic() + PATIENCE
+    while any(thread.name == "headwater" for thread in threading.enumerate()):
+        assert time.monotonic() < end
+        time.sleep(0.01)
