@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gzip
+import pickle
 import socketserver
 import threading
 import time
@@ -14,7 +15,8 @@ import pytest
 from hubs import Hub
 from servers import PATIENCE
 
-from headwater import Handover, Publisher, PublishError, Retry
+from headwater import Handover, Problem, Publisher, PublishError, Retry, sync
+from headwater._encode import _with_the_standard_library
 
 T = TypeVar("T")
 
@@ -180,6 +182,76 @@ def test_what_no_hub_takes_is_refused_at_once(hub: Hub) -> None:
     run(main())
 
 
+@pytest.mark.parametrize(
+    ("event", "options", "raised"),
+    [
+        ({"a": float("inf")}, {}, ValueError),
+        ({"a": [float("nan")]}, {}, ValueError),
+        ("\ud800", {}, ValueError),
+        ({"a": "\ud800"}, {}, ValueError),
+        ("x", {"type": "\ud800"}, ValueError),
+        ("x", {"key": "\ud800"}, ValueError),
+        ("x", {"topic": "\ud800"}, ValueError),
+        ("x", {"idempotency_key": ""}, ValueError),
+        (b"x", {}, TypeError),
+    ],
+)
+@pytest.mark.parametrize("way", ["publish", "stream"])
+def test_what_is_no_event_is_not_published(hub: Hub, event: Any, options: Any, raised: Any, way: str) -> None:
+    given = {"topic": "refused", **options}
+
+    async def main() -> None:
+        async with Publisher(hub.url) as publisher:
+            with pytest.raises(raised):
+                await (
+                    publisher.publish(event=event, **given)
+                    if way == "publish"
+                    else publisher.publish_stream(events=these(event), **given)
+                )
+
+    run(main())
+
+
+def test_words_of_numbers_may_be_published(hub: Hub) -> None:
+    async def main() -> None:
+        async with Publisher(hub.url) as publisher:
+            assert await publisher.publish("words", {"NaN": "Infinity"})
+            with pytest.raises(TypeError):
+                await publisher.publish_many(["ab"])  # type: ignore[list-item]
+
+    run(main())
+
+
+def test_numbers_without_json_are_refused_without_pydantic_too() -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        _with_the_standard_library({"a": float("inf")})
+
+
+@pytest.mark.parametrize(
+    ("options", "raised"),
+    [
+        ({"nonsense": 1}, TypeError),
+        ({"retry": 5}, TypeError),
+        ({"client": object()}, TypeError),
+        ({"within": -1}, ValueError),
+        ({"within": "x"}, TypeError),
+        ({"connect_timeout": 0}, ValueError),
+        ({"token": "abc\n"}, ValueError),
+    ],
+)
+def test_options_are_checked_where_they_are_given(options: Any, raised: Any) -> None:
+    for kind in (Publisher, Handover, sync.Publisher, sync.Handover):
+        with pytest.raises(raised):
+            kind("http://127.0.0.1:7070", **options)
+
+
+def test_errors_go_from_process_to_process() -> None:
+    error = PublishError("limited", "too much", status=429, problem=Problem(detail="slow down"), stored=("1-a",))
+    again = pickle.loads(pickle.dumps(error))
+    assert (str(again), again.kind, again.status) == ("too much", "limited", 429)
+    assert (again.problem, again.stored) == (error.problem, error.stored)
+
+
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     hub = Hub(tmp_path_factory.mktemp("hub"), 'retry = "100ms"')
@@ -187,7 +259,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     hub.stop()
 
 
-async def these(*items: str) -> AsyncIterator[str]:
+async def these(*items: Any) -> AsyncIterator[Any]:
     for item in items:
         yield item
 

@@ -18,8 +18,9 @@ def encode(item: Any) -> bytes:
     - Anything else is an event whose data is its JSON: dicts, lists, dataclasses, Pydantic models.
 
     Raises:
-        ValueError: A type, an id or a topic has a line break or NUL in it, which would forge other fields.
-        TypeError, ValueError: There is no JSON of it.
+        ValueError: A type, an id or a topic has a line break or NUL in it, which would forge other fields; or it is no
+            text, as half of a surrogate pair is in it.
+        TypeError, ValueError: There is no JSON of it, or it is bytes.
     """
     if isinstance(item, Event):
         return block(item.data, None if item.type == "message" else item.type, item.id or None, item.topic)
@@ -43,6 +44,8 @@ def content(item: Any) -> tuple[str, str | None]:
         if data is None:
             raise TypeError("an event without data dispatches nothing; give it data, which may be empty")
         return data, item.event
+    if isinstance(item, (bytes, bytearray, memoryview)):
+        raise TypeError(f"an event is text, and this is of the type {type(item).__name__}; decode it first")
     return to_json(item), None
 
 
@@ -61,8 +64,20 @@ def block(data: str | None, type: str | None = None, id: str | None = None, topi
         lines += f"topic: {_in_one_line('topic', topic)}\n"
     if data is not None:
         lines += _lines("data: ", data)
-    # A lone surrogate is no text; it becomes a question mark rather than the end of the stream.
-    return (lines + "\n").encode("utf-8", "replace")
+    return utf8(lines + "\n")
+
+
+def utf8(text: str) -> bytes:
+    """The bytes of a text.
+
+    Raises:
+        ValueError: Half of a surrogate pair is in it.
+    """
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        lone = text[error.start]
+        raise ValueError(f"{lone!r} is half of a surrogate pair, and no text; take it out of the event") from None
 
 
 def comment(text: str) -> bytes:
@@ -105,7 +120,7 @@ def _of_fastapi(item: Any) -> bytes:
 
 
 def _with_the_standard_library(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_plain)
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain)
 
 
 def _plain(value: Any) -> Any:
@@ -120,7 +135,19 @@ def _choose() -> Callable[[Any], str]:
         from pydantic_core import to_json
     except ImportError:
         return _with_the_standard_library
-    return lambda value: to_json(value).decode()
+
+    def with_pydantic(value: Any) -> str:
+        text = to_json(value).decode()
+        # It writes what is no JSON as these words, which may as well be in a string.
+        if "NaN" in text or "Infinity" in text:
+            json.loads(text, parse_constant=_no_number)
+        return text
+
+    return with_pydantic
+
+
+def _no_number(word: str) -> None:
+    raise ValueError(f"there is no JSON of {word}; leave it out, or write null")
 
 
 to_json = _choose()

@@ -29,11 +29,16 @@ class PublishError(Exception):
         problem: Problem | None = None,
         stored: tuple[str, ...] = (),
     ):
-        super().__init__(message)
+        # What it is made from again, where it is pickled or copied.
+        super().__init__(kind, message)
+        self.message = message
         self.kind = kind
         self.status = status
         self.problem = problem or Problem()
         self.stored = stored
+
+    def __str__(self) -> str:
+        return self.message
 
     @property
     def is_of_one(self) -> bool:

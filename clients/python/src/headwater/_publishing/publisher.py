@@ -10,7 +10,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from headwater._encode import content
+from headwater._encode import content, utf8
 from headwater._publishing.errors import PublishError, closed
 from headwater._publishing.piped import Piped
 from headwater._publishing.queue import Final, Job, Queue
@@ -121,7 +121,7 @@ class Publisher:
             PublishError: None is stored.
             TypeError, ValueError: There is no JSON of one.
         """
-        objects = [written(topic, event) for topic, event in events]
+        objects = [written(*pair(each)) for each in events]
         return await (await self._put(objects, alone=True)) if objects else []
 
     async def finish(self, topic: str, reason: Final = "done") -> str:
@@ -178,7 +178,7 @@ class Publisher:
             raise TypeError(f"the events are of the type {found}; give an asynchronous iterator, or use publish_many")
         if self._closed:
             raise closed()
-        idempotency_key = idempotency_key or uuid.uuid4().hex
+        idempotency_key = key_of(idempotency_key)
         path = topic_path(topic, event=type, key=key, idempotency_key=idempotency_key)
         piped = Piped(events, most_kept=STREAM_KEPT, quiet=QUIET)
 
@@ -327,6 +327,17 @@ class Publisher:
         return str(event_id)
 
 
+def pair(of_many: tuple[str, Any]) -> tuple[str, Any]:
+    """A topic and an event.
+
+    Raises:
+        TypeError: It is something else, such as a string of two letters.
+    """
+    if not isinstance(of_many, (tuple, list)) or len(of_many) != 2 or not isinstance(of_many[0], str):
+        raise TypeError(f"{of_many!r} is no pair of a topic and an event")
+    return of_many
+
+
 def written(
     topic: str, event: Any, type: str | None = None, key: str | None = None, idempotency_key: str | None = None
 ) -> bytes:
@@ -341,10 +352,21 @@ def written(
         "data": data,
         "event": own_type or type,
         "key": key,
-        "idempotency_key": idempotency_key or uuid.uuid4().hex,
+        "idempotency_key": key_of(idempotency_key),
     }
     given = {name: value for name, value in members.items() if value is not None}
-    return json.dumps(given, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    return utf8(json.dumps(given, ensure_ascii=False, separators=(",", ":")))
+
+
+def key_of(given: str | None) -> str:
+    """An idempotency key.
+
+    Raises:
+        ValueError: It is empty, with which a repeat would be stored again.
+    """
+    if given == "":
+        raise ValueError("the idempotency key is empty; give it a text, or leave it out")
+    return uuid.uuid4().hex if given is None else given
 
 
 async def _is_over(request: asyncio.Future[Any], until: float) -> bool:

@@ -16,6 +16,7 @@ from urllib.parse import quote, urlencode
 import anyio
 import httpx
 
+from headwater._encode import utf8
 from headwater._log import send
 from headwater._publishing.attempts import Attempts
 from headwater._publishing.errors import PublishError, refusal
@@ -68,6 +69,7 @@ class Transport:
 
     def __init__(self, url: str, default_within: float, **options: Unpack[Options]):
         self.base = address(url).copy_with(query=None)
+        _check(options)
         self._headers = {name: checked(name, value) for name, value in (options.get("headers") or {}).items()}
         self._token = options.get("token")
         self._refresh = options.get("refresh")
@@ -170,7 +172,9 @@ class Transport:
                 return
             try:
                 token = self._refresh(Cause(error.status, error.problem.reason))
-                self._token = await token if inspect.isawaitable(token) else token
+                token = await token if inspect.isawaitable(token) else token
+                checked("Authorization", f"Bearer {token}")
+                self._token = token
             except Exception as cause:
                 message = f"the hub refused the token with {error.status}, and the refresh hook gave no other: {cause}"
                 raise PublishError("unauthorized", message, status=error.status, problem=error.problem) from cause
@@ -186,20 +190,43 @@ class Transport:
             await self._client.aclose()
 
 
+def _check(options: Options) -> None:
+    """Tells what is wrong with the options where they are given.
+
+    Raises:
+        TypeError, ValueError: One is unknown, or of no use.
+    """
+    for name in options:
+        if name not in Options.__annotations__:
+            raise TypeError(f"there is no option {name!r}; there are {', '.join(Options.__annotations__)}")
+    for name, kind in (("retry", Retry), ("client", httpx.AsyncClient)):
+        value = options.get(name)
+        if value is not None and not isinstance(value, kind):
+            raise TypeError(f"{name} is {value!r}; it has to be of the type {kind.__name__}")
+    within, patience, token = options.get("within", 0.0), options.get("connect_timeout", 1.0), options.get("token")
+    if not within >= 0 or not patience > 0:
+        raise ValueError("within has to be 0 seconds or more, and connect_timeout more than 0 seconds")
+    if token is not None:
+        checked("Authorization", f"Bearer {token}")
+
+
 def topic_path(topic: str, **query: str | None) -> str:
     """The path of a topic.
 
     Raises:
-        ValueError: The topic is empty, or has `.` or `..` for a segment, which would lead elsewhere.
+        ValueError: The topic is empty, or has `.` or `..` for a segment, which would lead elsewhere; or it, or a value
+            of the query, is no text.
     """
+    for text in (topic, *query.values()):
+        utf8(text or "")
     segments = topic.split("/")
     if not topic or "." in segments or ".." in segments:
         raise ValueError(
             f"the topic {topic!r} cannot be in an address; give it a name without empty or dotted segments"
         )
     given = {name: value for name, value in query.items() if value is not None}
-    path = "/".join(quote(segment, safe="", errors="replace") for segment in segments)
-    return f"/v1/topics/{path}?{urlencode(given, errors='replace')}"
+    path = "/".join(quote(segment, safe="") for segment in segments)
+    return f"/v1/topics/{path}?{urlencode(given)}"
 
 
 async def _limited(body: AsyncIterator[bytes], limit: anyio.CancelScope, patience: float) -> AsyncIterator[bytes]:
