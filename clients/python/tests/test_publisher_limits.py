@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import gzip
 import pickle
 import socketserver
@@ -243,6 +244,24 @@ def test_options_are_checked_where_they_are_given(options: Any, raised: Any) -> 
     for kind in (Publisher, Handover, sync.Publisher, sync.Handover):
         with pytest.raises(raised):
             kind("http://127.0.0.1:7070", **options)
+
+
+def test_a_wait_that_is_cancelled_leaves_no_noise(hub: Hub) -> None:
+    noise: list[Any] = []
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: noise.append(context))
+        async with Publisher(hub.url) as publisher:
+            publishing = asyncio.create_task(publisher.publish("refused//topic", "x"))
+            await asyncio.sleep(0)
+            publishing.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await publishing
+            await publisher.flush()
+        gc.collect()
+
+    run(main())
+    assert noise == []
 
 
 def test_errors_go_from_process_to_process() -> None:

@@ -73,7 +73,7 @@ class Publisher:
         key: str | None = None,
         idempotency_key: str | None = None,
     ) -> str:
-        """Publishes an event, and returns its id once it is stored.
+        """Publishes an event, and returns its id once it is stored, as it is also when the wait is cancelled.
 
         Args:
             topic: Where to.
@@ -391,9 +391,10 @@ def _tell(told: Told, outcome: list[str] | Exception) -> None:
 
 
 def _pass_on(told: Told, stored: asyncio.Future[str]) -> None:
+    # Asked for also when nobody waits any more, as asyncio would log it.
+    error = told.exception()
     if stored.done():
         return
-    error = told.exception()
     if error is not None:
         stored.set_exception(error)
     else:
