@@ -6,7 +6,10 @@ use pyo3::types::{PyBytes, PyList, PyMemoryView, PyString};
 
 use crate::event::{Event, Oversized};
 
-/// An incremental decoder. See `_decoder.pyi` for what users read.
+/// Decodes an event stream that arrives in pieces of any size, exactly as the HTML standard says.
+///
+/// No bytes raise an exception: what is not UTF-8 becomes U+FFFD, and what is no event is passed over. Events of more
+/// than `max_event` bytes are dropped; `last_event_id` is in force before the first event that has an id.
 #[pyclass(module = "headwater")]
 pub(crate) struct Decoder {
     decoder: format::Decoder,
@@ -31,6 +34,7 @@ impl Decoder {
         Self { decoder, texts: Texts::default(), oversized: 0 }
     }
 
+    /// Takes the next bytes, `bytes` or another contiguous buffer, and returns the events that they complete.
     fn push<'py>(&mut self, py: Python<'py>, data: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
         let Self { decoder, texts, oversized } = self;
         let events = PyList::empty(py);
@@ -56,25 +60,30 @@ impl Decoder {
         }
     }
 
+    /// Makes ready for another stream, as after a reconnect: drops what is incomplete, keeps the id.
     fn reset(&mut self) {
         self.decoder.reset();
     }
 
+    /// The last event id in force: what to send as `Last-Event-ID`; empty when there is none.
     #[getter]
     fn last_event_id(&self) -> &str {
         self.decoder.last_event_id()
     }
 
+    /// The latest reconnection time in milliseconds, `None` when the server sent none.
     #[getter]
     fn retry(&self) -> Option<u64> {
         self.decoder.retry().map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
     }
 
+    /// How many events were larger than `max_event` and were dropped.
     #[getter]
     const fn oversized(&self) -> usize {
         self.oversized
     }
 
+    /// Whether the stream, if it ended here, would lose the beginning of an event.
     #[getter]
     fn has_pending(&self) -> bool {
         self.decoder.has_pending()

@@ -3,7 +3,10 @@
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
 
-/// One event of a stream. See `_decoder.pyi` for what users read.
+/// One event of a stream, received or to be sent: `Event(data, type="message", id="", topic=None)`.
+///
+/// It does not change, and can be compared, hashed, pickled and matched. `data` is any text, `type` what
+/// `addEventListener` listens for, `id` the last event id in force, and `topic` the topic of a stream with several.
 #[pyclass(frozen, module = "headwater")]
 pub(crate) struct Event {
     /// The data lines, joined with LF.
@@ -80,7 +83,7 @@ impl Event {
     }
 }
 
-/// Stands in the place of an event that was dropped. See `_decoder.pyi` for what users read.
+/// Stands in the place of an event that was larger than `max_event` and was dropped. Its id counts all the same.
 #[pyclass(frozen, module = "headwater")]
 pub(crate) struct Oversized {
     /// The last event id in force before it.

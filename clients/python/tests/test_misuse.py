@@ -138,3 +138,9 @@ def test_a_subscription_that_is_forgotten_ends(server: StreamServer) -> None:
     while any(thread.name == "headwater" for thread in threading.enumerate()):
         assert time.monotonic() < end
         time.sleep(0.01)
+
+
+def test_help_is_for_those_who_use_it() -> None:
+    for kind in (headwater.Event, headwater.Oversized, headwater.Decoder):
+        assert kind.__doc__
+        assert ".pyi" not in kind.__doc__
