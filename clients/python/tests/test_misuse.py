@@ -90,6 +90,7 @@ def test_options_of_a_wrong_type(options: Any, message: str) -> None:
 def test_the_signature_shows_every_option() -> None:
     for make in (subscribe, headwater.sync.subscribe):
         assert list(inspect.signature(make).parameters) == ["url", *Options.__annotations__]
+        assert inspect.signature(make).parameters["token"].annotation == "str | None"
 
 
 def test_one_thread_reads(server: StreamServer) -> None:

@@ -95,7 +95,9 @@ def show_options(function: F) -> F:
     signature = inspect.signature(function)
     url = next(iter(signature.parameters.values()))
     options = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=..., annotation=kind)
+        inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, default=..., annotation=getattr(kind, "__forward_arg__", kind)
+        )
         for name, kind in Options.__annotations__.items()
     ]
     function.__dict__["__signature__"] = signature.replace(parameters=[url, *options])
