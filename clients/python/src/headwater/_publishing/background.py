@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
+import logging
 import os
 import threading
+import warnings
+import weakref
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from typing import Any, Generic, TypeVar
 
 from headwater._publishing.errors import closed
@@ -19,14 +23,17 @@ class Background(Generic[T]):
     """Something asynchronous that is used from threads.
 
     Its loop and thread begin with the first use, and again in a process that was forked since: threads are not
-    inherited.
+    inherited. When nobody has it any more, or the program ends, and nobody has stopped it, it is ended in good order.
 
     Args:
         make: Makes it, in the loop.
+        end: Ends it in good order.
     """
 
-    def __init__(self, make: Callable[[], T]):
+    def __init__(self, make: Callable[[], T], end: Callable[[T], Coroutine[Any, Any, None]]):
         self._make = make
+        self._end = end
+        self._forgotten: weakref.finalize[..., Background[T]] | None = None
         self._lock = threading.Lock()
         self._process = 0
         self._loop: asyncio.AbstractEventLoop
@@ -45,10 +52,11 @@ class Background(Generic[T]):
                 raise closed()
             if self._process != os.getpid():
                 self._loop = asyncio.new_event_loop()
-                self._thread = threading.Thread(target=self._loop.run_forever, name="headwater", daemon=True)
+                self._thread = threading.Thread(target=_run, args=[self._loop], name="headwater", daemon=True)
                 self._thread.start()
                 self._made = self.run(_call(self._make))
                 self._process = os.getpid()
+                self._watch()
             return self._made
 
     def start(self, work: Coroutine[Any, Any, R]) -> Future[R]:
@@ -68,11 +76,22 @@ class Background(Generic[T]):
         with self._lock:
             running = not self._stopped and self._process == os.getpid()
             self._stopped = True
+            if self._forgotten is not None:
+                self._forgotten.detach()
         if running:
             self.run(close(self._made))
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
-            self._loop.close()
+
+    def _watch(self) -> None:
+        """Sees to it that it is ended when nobody stops it."""
+        if self._forgotten is not None:
+            self._forgotten.detach()
+        name = type(self._made).__name__
+        self._forgotten = weakref.finalize(self, _end_forgotten, name, self._loop, self._made, self._end)
+        # At the end of the program somebody has to wait for it.
+        self._forgotten.atexit = False
+        _running[self] = self._forgotten
 
 
 class Handed:
@@ -121,3 +140,56 @@ class Handed:
 
 async def _call(make: Callable[[], R]) -> R:
     return make()
+
+
+def _run(loop: asyncio.AbstractEventLoop) -> None:
+    try:
+        loop.run_forever()
+    finally:
+        loop.close()
+
+
+def _end_forgotten(
+    name: str, loop: asyncio.AbstractEventLoop, made: T, end: Callable[[T], Coroutine[Any, Any, None]]
+) -> None:
+    """Ends what nobody has stopped, without waiting for it."""
+    warnings.warn(f"a {name} was never closed; write `with {name}(…) as …:`", ResourceWarning, stacklevel=2)
+    ending = asyncio.run_coroutine_threadsafe(end(made), loop)
+    _ending.add(ending)
+
+    def over(ending: Future[None]) -> None:
+        _ending.discard(ending)
+        loop.call_soon_threadsafe(loop.stop)
+
+    ending.add_done_callback(over)
+
+
+@atexit.register
+def _end_all() -> None:
+    """Ends what the program has not stopped, and waits for it, but not for ever."""
+    for forgotten in list(_running.values()):
+        # Called, it would do nothing any more.
+        if ending := forgotten.detach():
+            _, end_forgotten, arguments, _ = ending
+            end_forgotten(*arguments)
+    if wait(list(_ending), timeout=LONGEST_FAREWELL).not_done:
+        logging.getLogger("headwater").error(
+            "the program ends before all that it has published is stored; write `with Publisher(…)`, which waits for it"
+        )
+
+
+def _forget_all() -> None:
+    """What runs in the process that was forked is not ours."""
+    for forgotten in list(_running.values()):
+        forgotten.detach()
+    _running.clear()
+    _ending.clear()
+
+
+# What runs, and what is being ended.
+_running: weakref.WeakKeyDictionary[Background[Any], weakref.finalize[..., Any]] = weakref.WeakKeyDictionary()
+_ending: set[Future[None]] = set()
+os.register_at_fork(after_in_child=_forget_all)
+
+# Seconds for which the end of a program waits.
+LONGEST_FAREWELL = 5.0

@@ -28,7 +28,7 @@ class Publisher:
 
     It is for any number of threads, whose events share requests. It works in a thread of its own, which begins with
     the first use; so it can be made before a server forks its workers. Leaving the block waits until everything is
-    stored.
+    stored. The end of a program that has not closed it waits, too, but for 5 seconds at most.
 
     Args, errors, and what an event may be: as of `headwater.Publisher`. `refresh` is called in that thread.
     """
@@ -39,7 +39,7 @@ class Publisher:
             return publisher.Publisher(url, max_queue=max_queue, max_body=max_body, **options)
 
         make()
-        self._background = Background(make)
+        self._background = Background(make, _store_and_close)
 
     def publish(
         self,
@@ -138,7 +138,11 @@ class Handover:
 
     def __init__(self, url: str, *, public_url: str | None = None, **options: Unpack[Options]):
         handover.Handover(url, public_url=public_url, **options)
-        self._background = Background(lambda: handover.Handover(url, public_url=public_url, **options))
+
+        def make() -> handover.Handover:
+            return handover.Handover(url, public_url=public_url, **options)
+
+        self._background = Background(make, handover.Handover.close)
 
     def ticket(self, topics: Sequence[str], *, ttl: int = 30) -> Ticket:
         """As `headwater.Handover.ticket`."""
@@ -157,6 +161,11 @@ class Handover:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
+
+
+async def _store_and_close(inner: publisher.Publisher) -> None:
+    async with inner:
+        pass
 
 
 async def _result(told: asyncio.Future[R]) -> R:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import time
 import uuid
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
@@ -262,6 +263,7 @@ class Publisher:
             told.add_done_callback(self._under_way.discard)
             if self._worker is None:
                 self._worker = asyncio.create_task(self._work())
+                self._worker.add_done_callback(self._worked)
         return told
 
     async def _work(self) -> None:
@@ -273,6 +275,15 @@ class Publisher:
             self._queue.over(jobs)
             self._freed.set()
         self._worker = None
+
+    def _worked(self, worker: asyncio.Task[None]) -> None:
+        """Tells what is lost when the event loop ends before its work is done."""
+        if worker.cancelled() and not self._closed and self._under_way:
+            logging.getLogger("headwater").error(
+                "the event loop ends while %d calls wait for their events to be stored; "
+                "leave `async with Publisher(…)` before, or await its flush()",
+                len(self._under_way),
+            )
 
     async def _send(self, jobs: list[Job[Told]]) -> None:
         try:
