@@ -216,7 +216,8 @@ def test_one_place_reads(server: StreamServer) -> None:
     run(work())
 
 
-def test_closing_ends_the_iteration_elsewhere(server: StreamServer) -> None:
+@pytest.mark.parametrize("turns", range(8))
+def test_closing_ends_the_iteration_elsewhere(server: StreamServer, turns: int) -> None:
     states: list[State] = []
 
     async def read(items: Subscription) -> list[Item]:
@@ -229,6 +230,9 @@ def test_closing_ends_the_iteration_elsewhere(server: StreamServer) -> None:
             stream.open()
             stream.write("data: 1\n\n")
             await until(items, "open")
+            # Whatever the reader is doing by then.
+            for _ in range(turns):
+                await asyncio.sleep(0)
             await items.aclose()
             await left(stream)
             assert await reading in ([], [Event("1")])

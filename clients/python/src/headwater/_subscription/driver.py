@@ -74,6 +74,8 @@ class Driver:
         self._pieces: AsyncGenerator[bytes, None] | None = None
         # The credential of the open stream is renewed.
         self._renewal: asyncio.Task[None] | None = None
+        # Held by whoever ends what is under way: whoever reads and whoever closes may do so at the same time.
+        self._ending = asyncio.Lock()
         # Done when whoever waits has to look again.
         self._wake: asyncio.Future[None] | None = None
         # Whether what is under way is not wanted any more.
@@ -278,16 +280,21 @@ class Driver:
 
     async def _stop_work(self) -> None:
         """Ends what is under way, and the connection with it."""
-        work, self._work = self._work, None
-        if work is not None:
-            work.cancel()
-            await asyncio.wait({work})
-            if not work.cancelled() and work.exception() is None and isinstance(work.result(), Opened):
-                # The answer came at the same moment, and nobody wants it any more.
-                self._response = work.result().response or self._response
-        await self._disconnect()
+        async with self._ending:
+            work, self._work = self._work, None
+            if work is not None:
+                work.cancel()
+                await asyncio.wait({work})
+                if not work.cancelled() and work.exception() is None and isinstance(work.result(), Opened):
+                    # The answer came at the same moment, and nobody wants it any more.
+                    self._response = work.result().response or self._response
+            await self._drop()
 
     async def _disconnect(self) -> None:
+        async with self._ending:
+            await self._drop()
+
+    async def _drop(self) -> None:
         response, pieces = self._response, self._pieces
         self._response = self._pieces = None
         if pieces is not None:
