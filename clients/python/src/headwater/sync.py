@@ -10,16 +10,15 @@ are the twins of `headwater.Publisher` and `headwater.Handover`.
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import warnings
 import weakref
-from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, wait
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 from headwater._items import Item
+from headwater._loop import Loop
 from headwater._publishing.blocking import Handover, Publisher
 from headwater._state import State
 from headwater._subscription.driver import Driver
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
 __all__ = ["Handover", "Publisher", "Subscription", "subscribe"]
-
-T = TypeVar("T")
 
 
 class Subscription:
@@ -47,7 +44,7 @@ class Subscription:
         self._driver = Driver(url, **options)
         # Held by whoever touches the driver: the thread of its loop, the one that reads, and any that restarts it.
         self._lock = threading.Lock()
-        self._loop: _Loop | None = None
+        self._loop: Loop | None = None
         # A wait for an item, which outlives one that is interrupted.
         self._pending: Future[Item | None] | None = None
         # Whether somebody reads.
@@ -95,7 +92,7 @@ class Subscription:
     def __enter__(self) -> Self:
         if self._loop is not None or self.state.name == "closed":
             raise RuntimeError("a subscription is entered once; subscribe again, with its `last_event_id`")
-        self._loop = _Loop()
+        self._loop = Loop()
         self._driver.on_loop = self._loop.call
         self._forgotten = weakref.finalize(self, _end_forgotten, self._driver, self._loop)
         self._forgotten.atexit = False
@@ -142,53 +139,7 @@ class Subscription:
         await self._driver.aclose()
 
 
-class _Loop:
-    """An event loop on a thread of its own."""
-
-    def __init__(self) -> None:
-        started: Future[asyncio.AbstractEventLoop] = Future()
-        self._stopped = asyncio.Event()
-
-        async def run() -> None:
-            started.set_result(asyncio.get_running_loop())
-            await self._stopped.wait()
-
-        self._thread = threading.Thread(target=lambda: asyncio.run(run()), name="headwater", daemon=True)
-        self._thread.start()
-        self._loop = started.result()
-
-    def call(self, function: Callable[[], object]) -> None:
-        """Calls it there, some time."""
-        self._loop.call_soon_threadsafe(function)
-
-    def start(self, work: Coroutine[Any, Any, T]) -> Future[T]:
-        """Runs it there. What ends programs ends whoever waits for it, and not the thread."""
-        future: Future[T] = Future()
-
-        async def run() -> None:
-            try:
-                future.set_result(await work)
-            except BaseException as error:
-                future.set_exception(error)
-
-        asyncio.run_coroutine_threadsafe(run(), self._loop)
-        return future
-
-    def wait_for(self, work: Coroutine[Any, Any, T]) -> T:
-        """Runs it there, and waits until it is done."""
-        return self.start(work).result()
-
-    def stop(self) -> None:
-        """Ends the thread."""
-        self.stop_soon()
-        self._thread.join()
-
-    def stop_soon(self) -> None:
-        """Ends the thread, without waiting for that."""
-        self.call(self._stopped.set)
-
-
-def _end_forgotten(driver: Driver, loop: _Loop) -> None:
+def _end_forgotten(driver: Driver, loop: Loop) -> None:
     """Ends a subscription that nobody has any more and nobody has closed."""
     warnings.warn("a subscription was never closed; write `with subscribe(…) as items:`", ResourceWarning, stacklevel=2)
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, wait
 from typing import Any, Generic, TypeVar
 
+from headwater._loop import Loop
 from headwater._publishing.errors import closed
 
 T = TypeVar("T")
@@ -36,8 +37,7 @@ class Background(Generic[T]):
         self._forgotten: weakref.finalize[..., Background[T]] | None = None
         self._lock = threading.Lock()
         self._process = 0
-        self._loop: asyncio.AbstractEventLoop
-        self._thread: threading.Thread
+        self._loop: Loop
         self._made: T
         self._stopped = False
 
@@ -51,9 +51,7 @@ class Background(Generic[T]):
             if self._stopped:
                 raise closed()
             if self._process != os.getpid():
-                self._loop = asyncio.new_event_loop()
-                self._thread = threading.Thread(target=_run, args=[self._loop], name="headwater", daemon=True)
-                self._thread.start()
+                self._loop = Loop()
                 self._made = self.run(_call(self._make))
                 self._process = os.getpid()
                 self._watch()
@@ -61,7 +59,7 @@ class Background(Generic[T]):
 
     def start(self, work: Coroutine[Any, Any, R]) -> Future[R]:
         """Runs a coroutine."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop)
+        return self._loop.submit(work)
 
     def run(self, work: Coroutine[Any, Any, R]) -> R:
         """Runs a coroutine, and waits."""
@@ -80,8 +78,7 @@ class Background(Generic[T]):
                 self._forgotten.detach()
         if running:
             self.run(close(self._made))
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join()
+            self._loop.stop()
 
     def _watch(self) -> None:
         """Sees to it that it is ended when nobody stops it."""
@@ -142,24 +139,15 @@ async def _call(make: Callable[[], R]) -> R:
     return make()
 
 
-def _run(loop: asyncio.AbstractEventLoop) -> None:
-    try:
-        loop.run_forever()
-    finally:
-        loop.close()
-
-
-def _end_forgotten(
-    name: str, loop: asyncio.AbstractEventLoop, made: T, end: Callable[[T], Coroutine[Any, Any, None]]
-) -> None:
+def _end_forgotten(name: str, loop: Loop, made: T, end: Callable[[T], Coroutine[Any, Any, None]]) -> None:
     """Ends what nobody has stopped, without waiting for it."""
     warnings.warn(f"a {name} was never closed; write `with {name}(…) as …:`", ResourceWarning, stacklevel=2)
-    ending = asyncio.run_coroutine_threadsafe(end(made), loop)
+    ending = loop.submit(end(made))
     _ending.add(ending)
 
     def over(ending: Future[None]) -> None:
         _ending.discard(ending)
-        loop.call_soon_threadsafe(loop.stop)
+        loop.stop_soon()
 
     ending.add_done_callback(over)
 

@@ -1,0 +1,61 @@
+"""What programs without asyncio run it on."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class Loop:
+    """An event loop on a thread of its own."""
+
+    def __init__(self) -> None:
+        started: Future[asyncio.AbstractEventLoop] = Future()
+        self._stopped = asyncio.Event()
+
+        async def run() -> None:
+            started.set_result(asyncio.get_running_loop())
+            await self._stopped.wait()
+
+        self._thread = threading.Thread(target=lambda: asyncio.run(run()), name="headwater", daemon=True)
+        self._thread.start()
+        self._loop = started.result()
+
+    def call(self, function: Callable[[], object]) -> None:
+        """Calls it there, some time."""
+        self._loop.call_soon_threadsafe(function)
+
+    def start(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        """Runs it there. What ends programs ends whoever waits for it, and not the thread."""
+        future: Future[T] = Future()
+
+        async def run() -> None:
+            try:
+                future.set_result(await work)
+            except BaseException as error:
+                future.set_exception(error)
+
+        asyncio.run_coroutine_threadsafe(run(), self._loop)
+        return future
+
+    def wait_for(self, work: Coroutine[Any, Any, T]) -> T:
+        """Runs it there, and waits until it is done."""
+        return self.start(work).result()
+
+    def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        """Runs it there. To cancel the future cancels the work."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    def stop(self) -> None:
+        """Ends the thread, and whatever still runs there."""
+        self.stop_soon()
+        self._thread.join()
+
+    def stop_soon(self) -> None:
+        """Ends the thread, without waiting for that."""
+        self.call(self._stopped.set)
