@@ -31,6 +31,7 @@ pub fn check(input: &[u8]) {
     for builder in [builder.clone(), builder.clone().strict_utf8(true), tight.clone(), tight.strict_utf8(true)] {
         let whole = decode(builder.clone(), [stream]);
         assert_eq!(decode(builder.clone(), cut(stream, sizes)), whole);
+        assert_eq!(decode_skipping(builder.clone(), cut(stream, sizes)), whole);
         assert_eq!(decode(builder, stream.chunks(1)), whole);
     }
 
@@ -57,11 +58,28 @@ fn cut<'a>(mut stream: &'a [u8], sizes: &[u8]) -> Vec<&'a [u8]> {
 }
 
 fn decode<'a>(builder: Builder, chunks: impl IntoIterator<Item = &'a [u8]>) -> Outcome {
+    decode_with(builder, chunks, |_, _| ())
+}
+
+/// As a caller does that wants to know where a refused block ends.
+fn decode_skipping<'a>(builder: Builder, chunks: impl IntoIterator<Item = &'a [u8]>) -> Outcome {
+    decode_with(builder, chunks, |decoder, chunk| {
+        let is_over = decoder.skip_refused(chunk);
+        assert!(is_over || chunk.rest().is_empty());
+    })
+}
+
+fn decode_with<'a>(
+    builder: Builder,
+    chunks: impl IntoIterator<Item = &'a [u8]>,
+    before_each: impl Fn(&mut Decoder, &mut Chunk<'_>),
+) -> Outcome {
     let mut decoder = builder.build();
     let mut results = Vec::new();
     for bytes in chunks {
         let mut chunk = Chunk::new(bytes);
         loop {
+            before_each(&mut decoder, &mut chunk);
             match decoder.decode(&mut chunk) {
                 Ok(Some(event)) => {
                     let topic = event.field("topic").map(str::to_owned);

@@ -17,6 +17,8 @@ pub(crate) struct Decoder {
     texts: Texts,
     /// Events that were dropped.
     oversized: usize,
+    /// The id in force before the event that is being dropped.
+    refused: Option<String>,
 }
 
 #[pymethods]
@@ -31,12 +33,12 @@ impl Decoder {
             .last_event_id(last_event_id)
             .capture("topic")
             .build();
-        Self { decoder, texts: Texts::default(), oversized: 0 }
+        Self { decoder, texts: Texts::default(), oversized: 0, refused: None }
     }
 
     /// Takes the next bytes, `bytes` or another contiguous buffer, and returns the events that they complete.
     fn push<'py>(&mut self, py: Python<'py>, data: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
-        let Self { decoder, texts, oversized } = self;
+        let Self { decoder, texts, oversized, refused } = self;
         let events = PyList::empty(py);
         // The stable interface of Python 3.10 lends the bytes of `bytes` only; of others a copy is taken.
         let copy;
@@ -49,12 +51,20 @@ impl Decoder {
         };
         let mut chunk = format::Chunk::new(bytes);
         loop {
+            if let Some(before) = refused.as_deref() {
+                if !decoder.skip_refused(&mut chunk) {
+                    return Ok(events);
+                }
+                let text = |id: &str| PyString::new(py, id).unbind();
+                events.append(Oversized { before: text(before), id: text(decoder.last_event_id()) })?;
+                *refused = None;
+            }
             match decoder.decode(&mut chunk) {
                 Ok(Some(event)) => events.append(Bound::new(py, texts.event(py, &event))?)?,
                 Ok(None) => return Ok(events),
                 Err(_) => {
                     *oversized += 1;
-                    events.append(Oversized { id: PyString::new(py, decoder.last_event_id()).unbind() })?;
+                    *refused = Some(decoder.last_event_id().into());
                 }
             }
         }
@@ -63,6 +73,7 @@ impl Decoder {
     /// Makes ready for another stream, as after a reconnect: drops what is incomplete, keeps the id.
     fn reset(&mut self) {
         self.decoder.reset();
+        self.refused = None;
     }
 
     /// The last event id in force: what to send as `Last-Event-ID`; empty when there is none.
@@ -77,7 +88,7 @@ impl Decoder {
         self.decoder.retry().map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
     }
 
-    /// How many events were larger than `max_event` and were dropped.
+    /// How many events were larger than `max_event` and were dropped, the one included that is being dropped.
     #[getter]
     const fn oversized(&self) -> usize {
         self.oversized

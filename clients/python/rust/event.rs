@@ -84,9 +84,12 @@ impl Event {
 }
 
 /// Stands in the place of an event that was larger than `max_event` and was dropped. Its id counts all the same.
+///
+/// `before` is the last event id in force before it, and `id` the one after it.
 #[pyclass(frozen, module = "headwater")]
 pub(crate) struct Oversized {
-    /// The last event id in force before it.
+    #[pyo3(get)]
+    pub(crate) before: Py<PyString>,
     #[pyo3(get)]
     pub(crate) id: Py<PyString>,
 }

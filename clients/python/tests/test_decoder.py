@@ -54,7 +54,20 @@ def test_an_event_that_is_too_large_leaves_its_place_empty() -> None:
         first, place, last = decoder.push(b"id: 7\ndata: 1\n\n" + large + b"\n\nid: 8\ndata: 2\n\n")
         assert (first, last, decoder.oversized) == (Event("1", id="7"), Event("2", id="8"), 1)
         assert isinstance(place, Oversized)
-        assert place.id == "7"
+        assert (place.before, place.id) == ("7", "7")
+
+
+def test_the_place_of_an_event_that_is_too_large_is_between_two_ids() -> None:
+    decoder = Decoder(max_event=10, last_event_id="6")
+    assert decoder.push(b"data: 01234567890\nid: 7\n") == []
+    assert (decoder.oversized, decoder.last_event_id) == (1, "6")
+    [place] = decoder.push(b"\n")
+    assert isinstance(place, Oversized)
+    assert (place.before, place.id) == ("6", "7")
+    # What is cut off is nothing.
+    assert decoder.push(b"data: 01234567890\n") == []
+    decoder.reset()
+    assert decoder.push(b"\ndata: a\n\n") == [Event("a", id="7")]
 
 
 @pytest.mark.parametrize("of", [bytes, bytearray, memoryview, lambda data: array.array("B", data)])

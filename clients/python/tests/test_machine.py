@@ -292,4 +292,4 @@ def test_silence_counts_only_while_nobody_else_has_a_turn() -> None:
 def test_an_event_that_is_too_large_is_a_gap() -> None:
     machine = opened(core())
     seen = items(machine, b"id: 1\ndata: a\n\nid: 2\ndata: " + b"x" * 100 + b"\n\ndata: b\n\n")
-    assert seen == [Event("a", id="1"), Gap("oversized", None, None, "1"), Event("b", id="2")]
+    assert seen == [Event("a", id="1"), Gap("oversized", "1", "2", "2"), Event("b", id="2")]

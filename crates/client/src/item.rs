@@ -41,10 +41,10 @@ pub struct Gap {
     /// Why: `retention`, `epoch`, `unknown`, `lagged`, `conflated`, or `oversized` when the client itself dropped an
     /// event that is larger than its limit.
     pub reason: String,
-    /// The id the stream should have gone on from; none when the client dropped an event.
-    pub requested: Option<String>,
-    /// The id it goes on from instead; none when the client dropped an event.
-    pub resumed_at: Option<String>,
+    /// The id after which events are missing; empty when there was none.
+    pub requested: String,
+    /// The id from which the stream goes on; empty when there is none.
+    pub resumed_at: String,
     /// The last event id in force.
     pub id: String,
 }
@@ -109,9 +109,9 @@ impl Item {
         })
     }
 
-    /// An event was dropped because of its size.
-    pub(crate) fn oversized(id: &str) -> Self {
-        Self::Gap(Gap { reason: "oversized".into(), requested: None, resumed_at: None, id: id.into() })
+    /// An event was dropped because of its size. The ids are those in force before and after it.
+    pub(crate) fn oversized(before: String, after: &str) -> Self {
+        Self::Gap(Gap { reason: "oversized".into(), requested: before, resumed_at: after.into(), id: after.into() })
     }
 }
 
@@ -124,7 +124,7 @@ fn control(event: &headwater_event_stream::Event<'_>) -> Option<Item> {
     Some(match name {
         "gap" => {
             let GapData { reason, requested, resumed_at } = read(event.data)?;
-            Item::Gap(Gap { reason, requested: Some(requested), resumed_at: Some(resumed_at), id })
+            Item::Gap(Gap { reason, requested, resumed_at, id })
         }
         "closing" => {
             let ClosingData { reason, reconnect_ms } = read(event.data)?;

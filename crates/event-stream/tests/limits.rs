@@ -56,6 +56,59 @@ fn an_event_over_the_limit_costs_its_block_and_nothing_else() {
     }
 }
 
+/// FMT-17: where the refused block ends, whatever it was refused for and however it is cut.
+#[test]
+fn a_refused_block_can_be_skipped_to_its_end() {
+    let over = [
+        "data: 123456789\n",
+        "data: 1\r\ndata: 23456789\r\n",
+        "id: 8\rdata: 123456789\rdata: x\r",
+        "data: 1\nunknown: 123456789 12\n",
+    ];
+    for block in over {
+        for id in ["", "id: 8\n"] {
+            let input = format!("id: 7\ndata: a\n\n{block}{id}\n\ndata: b\n\n");
+            let after = if input.contains("id: 8") { "8" } else { "7" };
+            for size in 1..=input.len() {
+                let mut decoder = Decoder::builder().max_event(8).max_line(20).build();
+                let mut seen = Vec::new();
+                let mut refused = false;
+                for bytes in input.as_bytes().chunks(size) {
+                    let mut chunk = Chunk::new(bytes);
+                    loop {
+                        if refused {
+                            if !decoder.skip_refused(&mut chunk) {
+                                assert!(chunk.rest().is_empty());
+                                break;
+                            }
+                            refused = false;
+                            seen.push(format!("up to {}", decoder.last_event_id()));
+                        }
+                        match decoder.decode(&mut chunk) {
+                            Ok(Some(event)) => seen.push(event.data.to_owned()),
+                            Ok(None) => break,
+                            Err(_) => {
+                                refused = true;
+                                seen.push(format!("after {}", decoder.last_event_id()));
+                            }
+                        }
+                    }
+                }
+                assert_eq!(seen, ["a", "after 7", &format!("up to {after}"), "b"], "{input:?} in pieces of {size}");
+            }
+        }
+    }
+}
+
+/// Without a refused block there is nothing to skip.
+#[test]
+fn what_is_not_refused_is_not_skipped() {
+    let mut decoder = Decoder::new();
+    let mut chunk = Chunk::from("data: a\n\n");
+    assert!(decoder.skip_refused(&mut chunk));
+    assert_eq!(decoder.decode(&mut chunk).unwrap().unwrap().data, "a");
+}
+
 /// A stream of the smallest lines grows an event too.
 #[test]
 fn empty_data_lines_count() {

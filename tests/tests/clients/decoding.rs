@@ -111,16 +111,32 @@ fn an_event_over_the_limit_is_told_as_a_gap(service: &TestService) {
     attempt.open();
     let long = format!("id: long\ndata: {}\n\n", "x".repeat(1001));
     let many = format!("id: many\n{}\n", "data: ten bytes.\n".repeat(101));
-    for (oversized, piece) in [(&long, usize::MAX), (&long, 100), (&many, usize::MAX), (&many, 7)] {
+    let mut before = "";
+    for (oversized, piece, id) in
+        [(&long, usize::MAX, "long"), (&many, 7, "many"), (&long, 100, "long"), (&many, usize::MAX, "many")]
+    {
         attempt.write_in_pieces(oversized, piece);
-        assert_eq!(client.of_kind("gap")["reason"], "oversized");
+        let gap = json!({ "reason": "oversized", "requested": before, "resumed_at": id });
+        assert_eq!(client.of_kind("gap"), gap, "in pieces of {piece}");
+        before = id;
         attempt.write("data: goes on\n\n");
         client.expect_data(&["goes on"]);
     }
     // It is not asked for again, which would bring it again for ever.
-    attempt.write_in_pieces(&many, 7);
+    attempt.write_in_pieces(&long, 7);
     attempt.finish();
-    assert_eq!(server.attempt().cursor(), Some("many"));
+    let mut attempt = server.attempt();
+    assert_eq!(attempt.cursor(), Some("long"));
+    // One whose end does not come was no event, and leaves no gap.
+    client.of_kind("gap");
+    attempt.open();
+    attempt.write_in_pieces(many.trim_end(), 7);
+    attempt.finish();
+    let mut attempt = server.attempt();
+    assert_eq!(attempt.cursor(), Some("long"));
+    attempt.open();
+    attempt.write("data: goes on\n\n");
+    client.expect_data(&["goes on"]);
 }
 
 /// Bytes of which streams are made, and such as have no place in one; no digits, so that nothing is waited for.

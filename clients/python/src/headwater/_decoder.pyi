@@ -39,8 +39,11 @@ class Oversized:
     """Stands in the place of an event that was larger than `max_event` and was dropped. Its id counts all the same."""
 
     @property
-    def id(self) -> str:
+    def before(self) -> str:
         """The last event id in force before it; empty when there is none."""
+    @property
+    def id(self) -> str:
+        """The last event id in force, with it: its own, else an earlier one; empty when there is none."""
 
 @final
 class Decoder:
@@ -73,7 +76,7 @@ class Decoder:
         """The latest reconnection time in milliseconds, `None` when the server sent none."""
     @property
     def oversized(self) -> int:
-        """How many events were larger than `max_event` and were dropped."""
+        """How many events were larger than `max_event` and were dropped, the one included that is being dropped."""
     @property
     def has_pending(self) -> bool:
         """Whether the stream, if it ended here, would lose the beginning of an event."""

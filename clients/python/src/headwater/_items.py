@@ -16,14 +16,14 @@ class Gap:
     Attributes:
         reason: `retention`, `epoch`, `unknown`, `lagged`, `conflated`, or `oversized` when the client itself dropped an
             event that is larger than its limit.
-        requested: The id the stream should have gone on from; `None` when the client dropped an event.
-        resumed_at: The id it goes on from instead; `None` when the client dropped an event.
+        requested: The id after which events are missing; empty when there was none.
+        resumed_at: The id from which the stream goes on; empty when there is none.
         id: The last event id in force.
     """
 
     reason: str
-    requested: str | None
-    resumed_at: str | None
+    requested: str
+    resumed_at: str
     id: str
 
 

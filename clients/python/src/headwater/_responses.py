@@ -109,8 +109,10 @@ def _complete(decoder: Decoder, piece: bytes, max_event: int) -> Iterable[Event]
 def _until_too_large(events: list[Event | Oversized], max_event: int) -> Iterator[Event]:
     for event in events:
         if isinstance(event, Oversized):
-            raise EventTooLargeError(max_event)
+            break
         yield event
+    # It may still be coming: then there is nothing in its place yet.
+    raise EventTooLargeError(max_event)
 
 
 def _pieces(response: Any) -> Iterable[bytes]:

@@ -64,6 +64,8 @@ pub struct Checked {
     opened: Option<Instant>,
     is_fresh: bool,
     decoder: Decoder,
+    /// The id before an event that is too large and whose end has not come.
+    refused: Option<String>,
     /// Given and not decoded.
     bytes: Vec<u8>,
     /// Items to come.
@@ -102,6 +104,7 @@ impl Checked {
             opened: None,
             is_fresh: false,
             decoder,
+            refused: None,
             bytes: Vec::new(),
             items: VecDeque::new(),
             closing: None,
@@ -180,6 +183,7 @@ impl Checked {
         match answer.status {
             200 if media.trim().eq_ignore_ascii_case("text/event-stream") => {
                 self.decoder.reset();
+                self.refused = None;
                 self.connection += 1;
                 self.opened = Some(self.now);
                 self.closing = None;
@@ -238,13 +242,23 @@ impl Checked {
         let bytes = std::mem::take(&mut self.bytes);
         let mut chunk = Chunk::new(&bytes);
         loop {
+            if let Some(before) = self.refused.clone() {
+                if !self.decoder.skip_refused(&mut chunk) {
+                    return;
+                }
+                self.refused = None;
+                self.items.push_back(Item::oversized(before, self.decoder.last_event_id()));
+            }
             let (item, own_id) = match self.decoder.decode(&mut chunk) {
                 Ok(None) => return,
                 Ok(Some(event)) => {
                     let own_id = (event.has_own_id() && !event.id.is_empty()).then(|| event.id.to_owned());
                     (Item::read(&event), own_id)
                 }
-                Err(_) => (Item::oversized(self.decoder.last_event_id()), None),
+                Err(_) => {
+                    self.refused = Some(self.decoder.last_event_id().into());
+                    continue;
+                }
             };
             if let Item::Closing(closing) = &item {
                 self.closing = Some(closing.clone());

@@ -14,6 +14,8 @@ use crate::item::{Closing, Item, TOPIC};
 #[derive(Debug)]
 pub(super) struct Reader {
     decoder: Decoder,
+    /// The id in force before the block that is being skipped, because it is too large.
+    refused: Option<String>,
     max_event: usize,
     /// `None` when duplicates are to be delivered.
     known: Option<Known>,
@@ -37,6 +39,7 @@ impl Reader {
     pub(super) fn new(max_event: usize, dedupe: bool) -> Self {
         Self {
             decoder: decoder(max_event, ""),
+            refused: None,
             max_event,
             known: dedupe.then(Known::new),
             bytes: Bytes::new(),
@@ -69,6 +72,7 @@ impl Reader {
     /// Drops what is not decoded: it is asked for again.
     pub(super) fn disconnect(&mut self) {
         self.decoder.reset();
+        self.refused = None;
         self.bytes = Bytes::new();
         self.expiring = None;
     }
@@ -122,6 +126,13 @@ impl Reader {
         let slice = self.bytes.split_to(SLICE.min(self.bytes.len()));
         let mut chunk = Chunk::new(&slice);
         loop {
+            if let Some(before) = self.refused.take() {
+                if !self.decoder.skip_refused(&mut chunk) {
+                    self.refused = Some(before);
+                    return;
+                }
+                self.ready.push_back(Item::oversized(before, self.decoder.last_event_id()));
+            }
             let item = match self.decoder.decode(&mut chunk) {
                 Ok(None) => return,
                 Ok(Some(event)) => {
@@ -137,7 +148,10 @@ impl Reader {
                     }
                     item
                 }
-                Err(_) => Item::oversized(self.decoder.last_event_id()),
+                Err(_) => {
+                    self.refused = Some(self.decoder.last_event_id().into());
+                    continue;
+                }
             };
             match &item {
                 Item::Closing(closing) => self.closing = Some(closing.clone()),

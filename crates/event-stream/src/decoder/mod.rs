@@ -109,12 +109,42 @@ impl Decoder {
     /// # Errors
     /// [`DecodeError`] when a line or an event exceeds its limit or, in strict mode, is not UTF-8. That block is lost,
     /// except that its id, if it was read, still moves the cursor at its end; the call after the error goes on behind
-    /// the offending line and reports no second error for the same block.
+    /// the offending line and reports no second error for the same block. See [`skip_refused`](Self::skip_refused).
     #[inline(always)]
     pub fn decode<'d, 'i: 'd>(&'d mut self, chunk: &mut Chunk<'i>) -> Result<Option<Event<'d>>, DecodeError> {
         // The event is put together here, in the code of the caller, so that nobody has to move it.
         let complete = self.read_block(chunk)?;
         Ok(complete.then(|| self.event(chunk.text())))
+    }
+
+    /// Reads on to the end of the block that an error was about, and tells whether it is there; `false` when `chunk` is
+    /// used up first. [`decode`](Self::decode) finds the next event without this. It is for those who want to know
+    /// between which ids the lost event lies: [`last_event_id`](Self::last_event_id) is the one before it as the error is
+    /// returned, and the one after it as this returns `true`.
+    #[cold]
+    pub fn skip_refused(&mut self, chunk: &mut Chunk<'_>) -> bool {
+        // A block has one error, and that was returned: there is none here.
+        while self.block.is_spoiled() {
+            if self.border != Border::Between {
+                self.cross_border(chunk).ok();
+            }
+            let text = chunk.text();
+            let Some(Taken { line, start, cr_is_last }) = chunk.take_line() else {
+                self.block.hold(text);
+                self.keep_partial(chunk.take(usize::MAX)).ok();
+                return false;
+            };
+            if cr_is_last {
+                self.border = Border::AfterCr;
+            }
+            if line.is_empty() {
+                self.end_block(text);
+            } else {
+                let end = start + line.len();
+                self.read_line(line, Some(end).filter(|end| *end <= text.len()), text).ok();
+            }
+        }
+        true
     }
 
     /// The last event id in force: what a client sends as `Last-Event-ID` when it reconnects. A block without data moves

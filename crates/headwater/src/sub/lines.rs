@@ -113,7 +113,7 @@ fn escape(text: &mut String, field: &str) {
 #[serde(tag = "kind", rename_all = "snake_case")]
 enum Line<'a> {
     Event { id: &'a str, topic: Option<&'a str>, r#type: &'a str, data: &'a str },
-    Gap { id: &'a str, reason: &'a str, requested: Option<&'a str>, resumed_at: Option<&'a str> },
+    Gap { id: &'a str, reason: &'a str, requested: &'a str, resumed_at: &'a str },
     Closing { id: &'a str, reason: &'a str, reconnect_ms: u128 },
     Expiring { id: &'a str, expires_at: &'a str, session: &'a str },
     End { id: &'a str, topic: &'a str, reason: &'a str },
@@ -125,12 +125,9 @@ fn json(item: &Item) -> Option<String> {
         Item::Event(item) => {
             Line::Event { id: &item.id, topic: item.topic.as_deref(), r#type: &item.event_type, data: &item.data }
         }
-        Item::Gap(item) => Line::Gap {
-            id: &item.id,
-            reason: &item.reason,
-            requested: item.requested.as_deref(),
-            resumed_at: item.resumed_at.as_deref(),
-        },
+        Item::Gap(item) => {
+            Line::Gap { id: &item.id, reason: &item.reason, requested: &item.requested, resumed_at: &item.resumed_at }
+        }
         Item::Closing(item) => {
             Line::Closing { id: &item.id, reason: &item.reason, reconnect_ms: item.reconnect.as_millis() }
         }

@@ -45,9 +45,11 @@ impl Notes {
         }
         match item {
             Item::Gap(gap) => {
-                let range = match (&gap.requested, &gap.resumed_at) {
-                    (Some(requested), Some(resumed_at)) => format!(" after {requested}, up to {resumed_at}"),
-                    _ => String::new(),
+                let (requested, resumed_at) = (&gap.requested, &gap.resumed_at);
+                let range = if resumed_at.is_empty() {
+                    String::new()
+                } else {
+                    format!(" after {requested}, up to {resumed_at}")
                 };
                 self.say(&format!("events are missing{range}; the reason is {}", gap.reason));
             }

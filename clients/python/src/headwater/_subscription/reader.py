@@ -85,7 +85,7 @@ class Reader:
         self._at += SLICE
         for event in self._decoder.push(piece):
             if not isinstance(event, Event):
-                self._ready.append(Gap("oversized", None, None, event.id))
+                self._ready.append(Gap("oversized", event.before, event.id, event.id))
                 continue
             item = read_control(event) if event.type.startswith(PREFIX) else event
             # A gap is never dropped: its id is a place in the stream, and not its own.
