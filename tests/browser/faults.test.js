@@ -109,7 +109,7 @@ test("a proxy that gathers answers: long poll goes on under the same ids, and is
   const { tab, modules } = await open(proxy.url, { fallback: { late: 3000 } });
   await publish();
   await saw(tab);
-  const polls = () => modules.filter((path) => /(poll|fallback)\.js$/.test(path));
+  const polls = () => modules.filter((path) => /poll\.js$/.test(path));
   assert.deepEqual(polls(), []);
   proxy.gathering = true;
   proxy.cut();
@@ -117,7 +117,7 @@ test("a proxy that gathers answers: long poll goes on under the same ids, and is
   await became(tab, "open poll");
   await publish();
   await saw(tab);
-  assert.equal(polls().length, 2, `${modules}`);
+  assert.equal(polls().length, 1, `${modules}`);
 });
 
 // BRW-09
@@ -182,6 +182,31 @@ test("a leader whose tab crashes: another goes on after its last event", async (
   proxy.refusing = false;
   await saw(follower);
   await until("there is one stream", async () => (await streams()) === 1);
+});
+
+test("what is loaded beside the first request does not come at once: events are seen, and a gap as soon as it is there", async () => {
+  let missing = true;
+  let asked = 0;
+  await stage.context.route("**/client/beside.js", (route) => {
+    asked += 1;
+    return missing ? route.abort() : route.continue();
+  });
+  const { tab } = await open(proxy.url);
+  await publish();
+  await saw(tab);
+  assert.ok(asked, "it was asked for");
+  await tab.evaluate(() => {
+    window.gaps = [];
+    window.source.addEventListener("headwater.gap", (event) => window.gaps.push(JSON.parse(event.data).reason));
+  });
+  await stage.hub.kill();
+  await stage.hub.wipe();
+  await stage.hub.start();
+  await became(tab, "waiting broken");
+  missing = false;
+  await until("the gap is told", () => tab.evaluate(() => window.gaps.length));
+  assert.deepEqual(await tab.evaluate(() => window.gaps), ["epoch"]);
+  await stage.context.unroute("**/client/beside.js");
 });
 
 // BRW-06: what sharing is for.

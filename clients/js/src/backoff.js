@@ -12,12 +12,3 @@ const HOUR = 3_600_000;
 export function delay(failures, { first = 1000, most = 30_000 }, floors) {
   return Math.min(Math.max(0, ...floors), HOUR) + Math.random() * Math.min(most, first * 2 ** (failures - 1));
 }
-
-/**
- * @param {Response} response
- * @returns {number} what its `Retry-After` says, in milliseconds
- */
-export function retryAfter(response) {
-  const value = /** @type {any} */ (response.headers.get("retry-after"));
-  return value * 1000 || Date.parse(value) - Date.now() || 0;
-}

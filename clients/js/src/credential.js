@@ -23,13 +23,13 @@ export function credential(engine, hook) {
   };
   return {
     /**
-     * The server has refused it.
+     * The end of an attempt: perhaps the server has refused it.
      * @param {Outcome} outcome
      * @returns {Promise<Outcome>} that it is tried again, at once or, where the hook has failed, later; or that it is of no use, as
      *   the credential was new
      */
     async refused(outcome) {
-      if (engine.connection === given + 1) return outcome;
+      if (!outcome.refused || engine.connection === given + 1) return outcome;
       const { status } = outcome;
       try {
         await ask("refused", status);
@@ -40,10 +40,12 @@ export function credential(engine, hook) {
     },
 
     /**
-     * The server has ended the stream because of it. When the hook fails the next attempt is refused, and it is asked again.
-     * @param {string} reason
+     * The server may have ended the stream because of it. When the hook fails the next attempt is refused, and it is asked again.
+     * @param {string | undefined} reason of the closing
      */
-    ended: (reason) => ask(reason).catch(() => {}),
+    async ended(reason) {
+      if (reason === "expired" || reason === "revoked") await ask(reason).catch(() => {});
+    },
 
     /**
      * It is about to end: renews the session of the stream with a new one, without a reconnect. When that fails it ends, and the
@@ -51,7 +53,7 @@ export function credential(engine, hook) {
      * @param {string} session
      */
     async renew(session) {
-      if (!engine.hub) return;
+      if (!engine.url.pathname.endsWith("/v1/events")) return;
       try {
         await ask("expiring");
         if (engine.state.name === "closed") return;

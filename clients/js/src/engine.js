@@ -4,17 +4,15 @@
 // `EventSource`, or the tabs of an origin.
 
 import { delay } from "./backoff.js";
-import { toItem } from "./items.js";
 import { knownIds } from "./known.js";
-import { request } from "./request.js";
+import { FOREVER, request } from "./request.js";
 import { readStream } from "./stream.js";
 
 /** @import { credential } from "./credential.js" */
 /** @import { SubscriptionError } from "./error.js" */
-/** @import { fallback } from "./fallback.js" */
 /** @import { Closing, Item } from "./items.js" */
+/** @import { Answer } from "./poll.js" */
 /** @import { FailureReason, Outcome } from "./request.js" */
-/** @import { saver } from "./saver.js" */
 /** @import { Store } from "./store.js" */
 /** @import { Tabs } from "./tabs.js" */
 
@@ -74,9 +72,6 @@ import { readStream } from "./stream.js";
  * @property {() => Promise<void> | undefined} [room] resolves when more may come; nothing is read before
  */
 
-/** The longest time of a timer, in milliseconds: 25 days. */
-const FOREVER = 2 ** 31 - 1;
-
 export class Engine {
   /** @type {State} */
   state = { name: "connecting" };
@@ -84,21 +79,32 @@ export class Engine {
   lastEventId = "";
   /** The reconnection time of the stream, in milliseconds. */
   retry = 0;
-  /** Streams in a row that died young. */
-  deaths = 0;
   /** Until when bytes have to come, in milliseconds. */
   deadline = Infinity;
-
   /** The network is gone, or the page sleeps. */
   offline = false;
+
+  /** Failed attempts in a row. */
+  failures = 0;
   /** The number of the connection. */
   connection = 0;
   /** Whether an id was received on an earlier one. */
   repeats = knownIds();
+  /** The server's heartbeat, in milliseconds. */
+  heartbeat = 0;
+  /** Bytes have come on this connection. */
+  heard = false;
+  /** Streams in a row that died young. */
+  deaths = 0;
 
-  // What only some options ask for.
-  /** @type {ReturnType<typeof saver> | undefined} */
-  store;
+  /** @type {Answer | undefined} of the question whether the server speaks long poll */
+  first;
+  /** @type {number | undefined} how long it is polled before a stream is tried again, in milliseconds */
+  pollFor;
+
+  // What is loaded while the first request is on its way, or only for some options.
+  /** @type {typeof import("./doubt.js").doubt | undefined} */
+  watch;
   /** @type {ReturnType<typeof credential> | undefined} */
   credential;
   /** @type {Tabs | undefined} */
@@ -106,16 +112,12 @@ export class Engine {
 
   /** Ends everything for good. */
   #end = new AbortController();
-  #failures = 0;
-  /** The server may speak long poll. */
-  #polls;
-  /** @type {ReturnType<typeof fallback> | undefined} */
-  #fallback;
+  /** When this connection was opened, as `performance.now` says. */
+  #opened = NaN;
   /** @type {Closing | undefined} the closing event of this stream */
   #closing;
+  /** Ends the attempt, or the waiting. */
   #controller = new AbortController();
-  /** Ends the waiting. */
-  #wake = () => {};
 
   /**
    * @param {string | URL} url
@@ -125,7 +127,10 @@ export class Engine {
    */
   constructor(url, options, sink) {
     const { body, method = body == null ? "GET" : "POST", headers, credentials, transport = "auto", signal } = options;
-    this.url = absolute(url);
+    /** @type {RequestInit} */
+    this.init = { method, body, headers, credentials, cache: "no-store" };
+    // What is wrong with them is said here and not after every attempt.
+    this.url = new URL(new Request(url, this.init).url);
     this.options = options;
     this.sink = sink;
     this.token = options.token;
@@ -133,29 +138,19 @@ export class Engine {
     this.polling = transport === "poll";
     /** Whether that may change; a request with a body is not made twice. */
     this.auto = transport === "auto" && method === "GET";
-    /** The address is that of a hub. */
-    this.hub = this.url.pathname.endsWith("/v1/events");
-    this.#polls = this.hub;
-    /** @type {RequestInit} */
-    this.init = { method, body, headers, credentials, cache: "no-store" };
-    // What is wrong with them is said here and not after every attempt.
-    new Request(this.url, this.init);
     signal?.addEventListener("abort", () => this.close(), { signal: this.#end.signal });
     if (signal?.aborted) this.close();
     this.#run();
-    // The life of the page suspends and wakes it.
-    if (globalThis.document) import("./lifecycle.js").then(({ watch }) => watch(this, this.#end.signal)).catch(() => {});
   }
 
   /** Drops the connection, or the waiting, and connects at once. */
   restart() {
     this.#controller.abort("restart");
-    this.#wake();
   }
 
   /**
    * Ends it for good.
-   * @param {"aborted" | "finished"} [reason]
+   * @param {"aborted" | "finished" | "exhausted"} [reason]
    * @param {SubscriptionError} [error] where it did not end well
    */
   close(reason = "aborted", error) {
@@ -166,12 +161,10 @@ export class Engine {
   }
 
   /**
-   * Everything up to here was handled: it is stored.
+   * Everything up to here was handled: it is stored, if there is a store.
    * @param {string} id
    */
-  save(id) {
-    this.store?.save(id);
-  }
+  save(id) {}
 
   /**
    * @param {URL} url
@@ -191,13 +184,12 @@ export class Engine {
   }
 
   /**
-   * Takes an event from a connection.
-   * @param {Item} event
+   * Takes an item from a connection.
+   * @param {Item} item
    * @param {boolean} hasId whether its block had an id of its own
    * @param {boolean} [relayed] another tab has read it
    */
-  take(event, hasId, relayed) {
-    const item = event.kind === "event" ? toItem(event) : event;
+  take(item, hasId, relayed) {
     const { kind, id } = item;
     // A gap or the like is news on every connection.
     const repeatable = hasId && id && (kind === "event" || kind === "end");
@@ -206,11 +198,6 @@ export class Engine {
     if (kind === "closing") this.#closing = item;
     if (kind === "expiring" && !relayed) this.credential?.renew(item.session);
     this.sink.item(item, hasId);
-  }
-
-  /** What was received until now is not to be repeated from here on. */
-  again() {
-    this.connection++;
   }
 
   /**
@@ -224,125 +211,93 @@ export class Engine {
   /** @param {State} state */
   become(state) {
     this.state = state;
+    if (state.name === "open") this.#opened = performance.now();
     this.sink.state(state);
     // What it throws is the caller's, and no reason to stop.
     new Promise(() => this.options.onState?.(state));
   }
 
   async #run() {
-    const { lastEventId, store, share, refresh } = this.options;
-    this.lastEventId = lastEventId ?? "";
+    const { lastEventId = "", store, share, refresh } = this.options;
+    this.lastEventId = lastEventId;
     if (store || refresh || share) await (await import("./extras.js")).prepare(this);
     // Whoever closes it right away, also behind an `await`, makes no request.
     await null;
     while (!this.#end.signal.aborted) {
-      if (this.offline) this.become({ name: "waiting", reason: "offline", failures: this.#failures });
-      else if (this.tabs?.lead() ?? true) {
-        const controller = (this.#controller = new AbortController());
-        const closing = this.#closing?.reason;
-        this.#closing = undefined;
-        if (closing === "expired" || closing === "revoked") await this.credential?.ended(closing);
-        if (controller.signal.aborted) continue;
-        this.become({ name: "connecting" });
-        await this.#conclude(await this.#attempt(controller), controller.signal);
-        continue;
-      }
-      await this.#pause(FOREVER);
+      if (this.offline || this.tabs?.follows()) await this.#pause(FOREVER);
+      else await this.#conclude(await this.#attempt());
     }
   }
 
-  /**
-   * @param {AbortController} controller
-   * @returns {Promise<Outcome>}
-   */
-  async #attempt(controller) {
-    this.again();
-    const fallback = this.polling && (await this.#load());
-    if (fallback) return fallback.poll(controller);
-    const { late = 5000, deaths = 5 } = this.options.fallback ?? {};
-    const probe = new AbortController();
-    const ask = async () => (await this.#load())?.probe(controller, probe);
-    const timer = this.auto && this.#polls ? setTimeout(ask, late) : undefined;
-    const alive = () => {
-      clearTimeout(timer);
-      probe.abort();
-    };
+  /** @returns {Promise<Outcome>} */
+  async #attempt() {
+    const controller = (this.#controller = new AbortController());
+    const { signal } = controller;
+    this.heard = false;
+    this.#opened = NaN;
+    if (this.watch) this.watch(this, signal);
+    else import("./beside.js").then(({ attend }) => attend(this, signal, this.#end.signal)).catch(() => {});
     try {
+      await this.credential?.ended(this.#closing?.reason);
+      this.#closing = undefined;
+      signal.throwIfAborted();
+      this.connection++;
+      this.become({ name: "connecting" });
+      if (this.polling) {
+        // A stream is tried next, unless this goes well.
+        this.polling = !this.auto;
+        const { poll } = await import("./poll.js");
+        return await poll(this, controller);
+      }
       const { response, ...outcome } = await request(this, "text/event-stream", controller);
       if (!response) return outcome;
       this.become({ name: "open", transport: "stream" });
-      const opened = performance.now();
-      this.#polls ||= response.headers.has("headwater-heartbeat");
-      const end = await readStream(this, response, controller, alive);
-      const well = this.stable(opened) || this.#closing || controller.signal.reason === "restart";
-      this.deaths = well ? 0 : this.deaths + 1;
-      if (this.auto && this.#polls && this.deaths >= deaths) this.polling = true;
-      return end;
+      this.heartbeat = Number(response.headers.get("headwater-heartbeat")) * 1000;
+      return await readStream(this, response, controller);
+    } catch (error) {
+      const failed = this.state.name === "open" ? "broken" : "unreachable";
+      return { failed: signal.aborted ? signal.reason : failed, error };
     } finally {
-      alive();
-    }
-  }
-
-  /** Loads what long poll needs. Where that fails it stays with streams. */
-  async #load() {
-    try {
-      return (this.#fallback ??= (await import("./fallback.js")).fallback(this));
-    } catch {
-      this.polling = false;
+      controller.abort();
     }
   }
 
   /**
    * Does what the end of an attempt asks for: waits, gets a new credential, or closes.
    * @param {Outcome} outcome
-   * @param {AbortSignal} signal
    */
-  async #conclude(outcome, signal) {
-    if (outcome.refused) outcome = (await this.credential?.refused(outcome)) ?? outcome;
-    const { failed, again, status, floor, error } = outcome;
-    if (this.#end.signal.aborted || signal.reason === "restart" || again) return;
-    if (!failed) return this.close("finished", /** @type {SubscriptionError | undefined} */ (error));
+  async #conclude(outcome) {
     const closing = this.#closing;
-    const failures = ++this.#failures;
-    const reason = closing ? "closing" : failed;
     const { retry = {} } = this.options;
+    const { failed, again, status, floor, error } = (await this.credential?.refused(outcome)) ?? outcome;
+    const restarted = this.#controller.signal.reason === "restart";
+    const stable = performance.now() - this.#opened >= (retry.stable ?? 60_000);
+    if (stable) this.failures = 0;
+    if (this.#opened) this.deaths = stable || closing || restarted || again ? 0 : this.deaths + 1;
+    if (this.#end.signal.aborted || restarted || again) return;
+    if (!failed) return this.close("finished", /** @type {SubscriptionError | undefined} */ (error));
+    const failures = ++this.failures;
+    const reason = closing ? "closing" : failed;
     if (failures >= (retry.failures ?? Infinity)) {
-      const { exhausted } = await import("./refusal.js");
-      return this.close("finished", exhausted(failures, reason, status));
+      const error = import("./beside.js").then(({ exhausted }) => exhausted(failures, reason, status));
+      return this.close("exhausted", await error.catch((error) => error));
     }
     const delayMs = delay(failures, retry, [this.retry, floor ?? 0, closing?.reconnectMs ?? 0]);
+    // Whoever is told may end it.
+    const pause = this.#pause(delayMs);
     this.become({ name: "waiting", reason, failures, delayMs, status, closing: closing?.reason, error });
-    await this.#pause(delayMs);
+    await pause;
   }
 
   /**
-   * A connection has ended.
-   * @param {number} opened when, as `performance.now` says
-   * @returns {boolean} whether it was stable
-   */
-  stable(opened) {
-    const long = performance.now() - opened >= (this.options.retry?.stable ?? 60_000);
-    if (long) this.#failures = 0;
-    return long;
-  }
-
-  /**
-   * Waits for a time, or until something happens.
+   * Waits for a time, or until it is ended.
    * @param {number} time in milliseconds
    */
-  async #pause(time) {
-    await new Promise((resolve) => {
+  #pause(time) {
+    const { signal } = (this.#controller = new AbortController());
+    return new Promise((resolve) => {
       const timer = setTimeout(resolve, time);
-      this.#wake = () => resolve(clearTimeout(timer));
+      signal.onabort = () => resolve(clearTimeout(timer));
     });
   }
-}
-
-/**
- * @param {string | URL} url relative to the page
- * @throws {TypeError} when it is no address
- */
-export function absolute(url) {
-  // A worker has no document.
-  return new URL(url, globalThis.document?.baseURI ?? globalThis.location?.href);
 }

@@ -14,3 +14,13 @@ export class SubscriptionError extends Error {
     this.status = status;
   }
 }
+
+/**
+ * @param {number} failures
+ * @param {string} reason of the last
+ * @param {number | undefined} status
+ */
+export function exhausted(failures, reason, status) {
+  const last = status ? `${reason} (${status})` : reason;
+  return new SubscriptionError("exhausted", `${failures} attempts in a row failed, the last: ${last}`, status);
+}

@@ -3,7 +3,7 @@
 // Without options of its own it answers as the browser's does, also where the rest of this client would go on: it gives
 // up on any refusal, repeats nothing away, and comes back to where a redirect led. `persistent` changes that.
 
-import { absolute, Engine } from "./engine.js";
+import { Engine } from "./engine.js";
 import { SubscriptionError } from "./error.js";
 
 /** @import { Options, State } from "./engine.js" */
@@ -48,7 +48,7 @@ class EventSource extends EventTarget {
     this.#onState = onState;
     const browserLike = { transport: /** @type {const} */ ("stream"), dedupe: !!options.share, maxEvent: Infinity };
     this.#engine = new Engine(
-      parsed(`${url}`),
+      checked(`${url}`),
       {
         credentials: withCredentials ? "include" : "same-origin",
         ...(persistent ? {} : browserLike),
@@ -117,25 +117,17 @@ class EventSource extends EventTarget {
       this.dispatchEvent(new Event("open"));
     } else if (name === "closed" && state.reason === "aborted") {
       this.#readyState = 2;
-    } else if (name === "closed" || this.#refused(state)) {
+    } else if (name === "waiting" && state.reason === "refused" && !this.#persistent) {
+      // The browser's gives up where this client would try again.
+      const { status } = state;
+      this.#engine.close("finished", new SubscriptionError("rejected", `the server refused with ${status}`, status));
+    } else if (name === "closed") {
       this.#readyState = 2;
       this.dispatchEvent(new Event("error"));
     } else {
       this.#readyState = 0;
       if (before === 1 || name === "waiting") this.dispatchEvent(new Event("error"));
     }
-  }
-
-  /**
-   * Gives up where the browser's does and this client would try again.
-   * @param {State} state
-   */
-  #refused(state) {
-    if (this.#persistent || state.name !== "waiting" || state.reason !== "refused") return false;
-    const error = new SubscriptionError("rejected", `the server refused with ${state.status}`, state.status);
-    // After the engine has begun to wait.
-    queueMicrotask(() => this.#engine.close("finished", error));
-    return true;
   }
 
   /** @param {Item} item */
@@ -197,9 +189,9 @@ class EventSource extends EventTarget {
 }
 
 /** @param {string} url */
-function parsed(url) {
+function checked(url) {
   try {
-    return absolute(url);
+    return new Request(url).url;
   } catch {
     throw new DOMException(`"${url}" is no address`, "SyntaxError");
   }

@@ -11,9 +11,10 @@ export async function prepare(engine) {
   const { lastEventId, store, storeKey, refresh, share } = engine.options;
   if (refresh) engine.credential = credential(engine, refresh);
   if (store) {
-    engine.store = saver(store, storeKey ?? keyOf(engine.url));
+    const { load, save } = saver(store, storeKey ?? keyOf(engine.url));
+    engine.save = save;
     if (lastEventId == null) {
-      const id = (engine.lastEventId = await engine.store.load());
+      const id = (engine.lastEventId = await load());
       // Its event was received before.
       if (id) engine.repeats(id, 0);
     }

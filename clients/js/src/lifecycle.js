@@ -10,12 +10,14 @@ const AT_ONCE = ["unreachable", "timeout", "broken", "silent"];
  * @param {Engine} engine
  * @param {AbortSignal} signal ends it
  */
-export function watch(engine, signal) {
+export function followPage(engine, signal) {
+  if (!globalThis.document) return;
   const suspend = () => {
     // A page that is put away is frozen, too.
     if (engine.offline) return;
     engine.offline = true;
     engine.restart();
+    engine.become({ name: "waiting", reason: "offline", failures: engine.failures });
   };
   const awake = () => {
     const { state, offline } = engine;

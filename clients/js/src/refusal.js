@@ -1,10 +1,13 @@
-// What an answer means that is no event stream and not worth another attempt. Loaded when there is one.
+// What an answer means that is no event stream.
 
 import { SubscriptionError } from "./error.js";
 
 /** @import { Outcome } from "./request.js" */
 
-/** How much of it is read, in characters. */
+/** Statuses that are worth another attempt. */
+const TRANSIENT = /408|425|429|5../;
+
+/** How much of an answer is read, in characters. */
 const MOST = 65_536;
 
 /**
@@ -13,6 +16,11 @@ const MOST = 65_536;
  */
 export async function refusal(response) {
   const { status, headers, body } = response;
+  if (status === 204) return {};
+  if (TRANSIENT.test(`${status}`)) {
+    body?.cancel();
+    return { failed: "refused", status, floor: retryAfter(response) };
+  }
   if (status === 200) {
     body?.cancel();
     const message = `the answer is of the type "${headers.get("content-type") ?? ""}", which was not asked for: check the address`;
@@ -46,11 +54,10 @@ async function problem(response) {
 }
 
 /**
- * @param {number} failures
- * @param {string} reason of the last
- * @param {number | undefined} status
+ * @param {Response} response
+ * @returns {number} what its `Retry-After` says, in milliseconds
  */
-export function exhausted(failures, reason, status) {
-  const last = status ? `${reason} (${status})` : reason;
-  return new SubscriptionError("exhausted", `${failures} attempts in a row failed, the last: ${last}`, status);
+export function retryAfter(response) {
+  const value = /** @type {any} */ (response.headers.get("retry-after"));
+  return value * 1000 || Date.parse(value) - Date.now() || 0;
 }

@@ -1,6 +1,4 @@
-// One request for the stream, and what its answer means.
-
-import { retryAfter } from "./backoff.js";
+// One request for the stream, and whether its answer is one.
 
 /** @import { Engine } from "./engine.js" */
 /** @import { SubscriptionError } from "./error.js" */
@@ -21,8 +19,8 @@ import { retryAfter } from "./backoff.js";
  * @property {unknown} [error]
  */
 
-/** Statuses below 500 that are worth another attempt. */
-const TRANSIENT = [408, 425, 429];
+/** The longest time of a timer, in milliseconds: 25 days. */
+export const FOREVER = 2 ** 31 - 1;
 
 /**
  * Asks for the stream and waits for the head of the answer.
@@ -40,17 +38,12 @@ export function request(engine, accept, controller, url = new URL(engine.url), w
     headers.set("accept", accept);
     // Some ids no header holds as they are.
     if (/^\s|[\0-\x1f\x7f]|\s$/.test(lastEventId)) url.searchParams.set("last_event_id", lastEventId);
-    else if (lastEventId) headers.set("last-event-id", byteString(lastEventId));
+    // A header's value has each byte as a character, which is how `fetch` takes it.
+    else if (lastEventId) headers.set("last-event-id", String.fromCharCode(...new TextEncoder().encode(lastEventId)));
     const response = await engine.fetch(url, { headers, signal: controller.signal });
-    const { status } = response;
-    if (status === 204) return {};
-    if (TRANSIENT.includes(status) || status > 499) {
-      response.body?.cancel();
-      return { failed: "refused", status, floor: retryAfter(response) };
-    }
     const [type] = `${response.headers.get("content-type")}`.split(";");
-    if (status === 200 && type.trim().toLowerCase() === accept) return { response };
-    return (await import("./refusal.js")).refusal(response);
+    if (response.status === 200 && type.trim().toLowerCase() === accept) return { response };
+    return (await import("./beside.js")).refusal(response);
   });
 }
 
@@ -71,24 +64,13 @@ export function authorized({ options, token }) {
  * @param {AbortController} controller
  * @param {number} wait seconds that the server may take beside
  * @param {() => Promise<T>} work
- * @returns {Promise<T | Outcome>}
  */
 export async function within({ options }, controller, wait, work) {
   const limit = (options.connectTimeout ?? 30_000) + wait * 1000;
-  const timer = setTimeout(() => controller.abort("timeout"), Math.min(limit, 2 ** 31 - 1));
+  const timer = setTimeout(() => controller.abort("timeout"), Math.min(limit, FOREVER));
   try {
     return await work();
-  } catch (error) {
-    return { failed: controller.signal.aborted ? controller.signal.reason : "unreachable", error };
   } finally {
     clearTimeout(timer);
   }
-}
-
-/**
- * A header's value with each byte as a character, which is how `fetch` takes it.
- * @param {string} text
- */
-function byteString(text) {
-  return Array.from(new TextEncoder().encode(text), (byte) => String.fromCharCode(byte)).join("");
 }

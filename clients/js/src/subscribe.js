@@ -5,12 +5,11 @@ import { Engine } from "./engine.js";
 /** @import { Options, State } from "./engine.js" */
 /** @import { Item } from "./items.js" */
 
-/** Most items between the connection and the application, and the most that may come at once. */
-const MOST_ITEMS = 1024;
-const AT_ONCE = 683;
+/** Most items between the connection and the application when more are read: 683 may come at once, which makes 1,024. */
+const MOST_ITEMS = 341;
 
 /** Most of their text, in UTF-16 code units, beside the largest event. */
-const MOST_TEXT = 1024 * 1024;
+const MOST_TEXT = 2 ** 20;
 
 /**
  * An open subscription. Iterate over it once: the next item is asked for when the last was handled. Leaving the loop closes
@@ -39,7 +38,7 @@ export function subscribe(url, options = {}) {
   // Wake the iteration, and let the engine read on.
   let wake = () => {};
   let read = () => {};
-  const hasRoom = () => buffer.length <= MOST_ITEMS - AT_ONCE && size < MOST_TEXT;
+  const hasRoom = () => buffer.length <= MOST_ITEMS && size < MOST_TEXT;
   /** @param {any} item */
   const sizeOf = (item) => item.data?.length ?? 0;
 

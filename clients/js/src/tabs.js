@@ -85,10 +85,10 @@ export class Tabs {
     };
   }
 
-  /** @returns {boolean} whether this tab has to read the stream itself */
-  lead() {
+  /** @returns {boolean} whether another tab reads the stream */
+  follows() {
     if (!this.#member && !this.#alone) this.#join();
-    return this.#leading || this.#alone;
+    return !this.#leading && !this.#alone;
   }
 
   #join() {
@@ -204,7 +204,7 @@ export class Tabs {
     for (;;) {
       await engine.sink.room?.();
       if (over()) return;
-      engine.again();
+      engine.connection++;
       const answer = await ask(engine, member.end, 0);
       if (over()) return;
       if ("failed" in answer) {
@@ -216,7 +216,7 @@ export class Tabs {
       deliver(engine, answer, member.end.signal);
       if (answer.events.length < LIMIT) break;
     }
-    engine.again();
+    engine.connection++;
     if (over()) return;
     this.#pending = undefined;
     for (const message of pending) this.#take(message);

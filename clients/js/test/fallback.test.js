@@ -136,5 +136,5 @@ test("where streams get through nothing of long poll is loaded", async () => {
   };
   visit(entry);
   assert.ok(reached.has("src/engine.js"));
-  for (const part of ["poll", "fallback", "extras", "saver", "credential", "refusal"]) assert.ok(!reached.has(`src/${part}.js`), part);
+  for (const part of ["poll", "extras", "saver", "credential", "beside", "doubt", "refusal"]) assert.ok(!reached.has(`src/${part}.js`), part);
 });

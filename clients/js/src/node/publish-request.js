@@ -1,6 +1,7 @@
 // One request of a publisher, tried again by the rules that all clients wait by.
 
-import { delay, retryAfter } from "../backoff.js";
+import { delay } from "../backoff.js";
+import { retryAfter } from "../refusal.js";
 import { PublishError, refusal } from "./publish-error.js";
 
 /**

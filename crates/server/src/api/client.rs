@@ -15,15 +15,16 @@ macro_rules! file {
 }
 
 /// Name below `/client/`, and content: every module of the package but those for servers.
-const FILES: [(&str, &str); 23] = [
+const FILES: [(&str, &str); 24] = [
     file!("backoff.js"),
+    file!("beside.js"),
     file!("credential.js"),
     file!("decode.js"),
+    file!("doubt.js"),
     file!("engine.js"),
     file!("error.js"),
     file!("eventsource.js"),
     file!("extras.js"),
-    file!("fallback.js"),
     file!("follow.js"),
     file!("index.js"),
     file!("items.js"),
