@@ -116,7 +116,8 @@ impl Texts {
             data: PyString::new(py, event.data).unbind(),
             r#type: self.r#type.get(py, event.event_type),
             id,
-            topic: event.field("topic").map(|topic| self.topic.get(py, topic)),
+            // The one field that is captured.
+            topic: event.fields().next().map(|(_, topic)| self.topic.get(py, topic)),
             has_own_id: event.has_own_id(),
         }
     }

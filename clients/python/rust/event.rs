@@ -7,7 +7,8 @@ use pyo3::types::{PyString, PyTuple};
 ///
 /// It does not change, and can be compared, hashed, pickled and matched. `data` is any text, `type` what
 /// `addEventListener` listens for, `id` the last event id in force, and `topic` the topic of a stream with several.
-#[pyclass(frozen, module = "headwater")]
+// The memory of events is used again, as many as one large piece of a stream brings.
+#[pyclass(frozen, module = "headwater", freelist = 1024)]
 pub(crate) struct Event {
     /// The data lines, joined with LF.
     #[pyo3(get)]
