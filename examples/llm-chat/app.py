@@ -36,7 +36,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await ready.wait()
         yield
         listening.cancel()
-        await answers.close()
+        await answers.aclose()
 
 
 app = FastAPI(lifespan=lifespan)

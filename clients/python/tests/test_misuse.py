@@ -28,7 +28,7 @@ from headwater import (
     WrongTypeError,
     subscribe,
 )
-from headwater.starlette import SendTimeoutError
+from headwater.starlette import EventStreamResponse, SendTimeoutError
 
 
 @pytest.fixture
@@ -53,6 +53,14 @@ def server() -> Iterator[StreamServer]:
 def test_errors_survive_the_way_to_another_process(error: Exception) -> None:
     again = pickle.loads(pickle.dumps(error))
     assert (type(again), str(again), vars(again)) == (type(error), str(error), vars(error))
+
+
+@pytest.mark.parametrize("name", ["content-type", "Content-Type"])
+def test_a_stream_of_another_type_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="that of an event stream is text/event-stream"):
+        EventStreamResponse(nothing, headers={name: "application/x-ndjson"})
+    response = EventStreamResponse(nothing, headers={name: "Text/Event-Stream; charset=utf-8"})
+    assert response.headers["content-type"] == "text/event-stream"
 
 
 def test_a_subscription_is_entered_once(server: StreamServer) -> None:
@@ -145,3 +153,7 @@ def test_help_is_for_those_who_use_it() -> None:
     for kind in (headwater.Event, headwater.Oversized, headwater.Decoder):
         assert kind.__doc__
         assert ".pyi" not in kind.__doc__
+
+
+def nothing(last_event_id: str | None) -> None:
+    return None

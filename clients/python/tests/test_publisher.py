@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from scripted import Breaking, Scripted
 from servers import PATIENCE, wait_for
 
-from headwater import Event, Publisher, PublishError, Retry, sync
+from headwater import Event, Handover, Publisher, PublishError, Retry, Retrying, sync
 from headwater._publishing.publisher import STREAM_KEPT
 
 T = TypeVar("T")
@@ -180,16 +180,21 @@ def test_a_request_is_sent_again_until_it_is_answered(scripted: Scripted, failur
     if failure == "refused":
         scripted.stop()
         scripted.answer = lambda number, body: (201, {"ids": ["1-a"]})
+    told: list[Retrying] = []
+
+    def on_retry(retrying: Retrying) -> None:
+        told.append(retrying)
+        if failure == "refused" and len(told) == 2:
+            scripted.start()
 
     async def main() -> str:
-        async with Publisher(scripted.url, retry=SOON) as publisher:
-            publishing = asyncio.create_task(publisher.publish("t", "x"))
-            if failure == "refused":
-                await asyncio.sleep(0.2)
-                scripted.start()
-            return str(await publishing)
+        async with Publisher(scripted.url, retry=SOON, on_retry=on_retry) as publisher:
+            return str(await publisher.publish("t", "x"))
 
     assert run(main()) == "1-a"
+    assert [retrying.failures for retrying in told] == list(range(1, len(told) + 1))
+    assert told[0].error.status == (int(failure) if failure.isdigit() else 0)
+    assert 0 <= told[0].delay <= SOON.first
     assert len({request.body for request in scripted.requests}) == 1
     assert len(scripted.requests) == (1 if failure == "refused" else 4)
 
@@ -217,8 +222,23 @@ def test_a_request_is_not_tried_for_ever(scripted: Scripted) -> None:
 
     error = run(main(retry=Retry(first=0.01, failures=3)))
     assert (error.status, len(scripted.requests)) == (503, 3)
-    error = run(main(retry=Retry(first=0.0, most=0.0), within=0.0))
+    error = run(main(retry=Retry(first=0.01), within=0.0))
     assert "starting" in str(error)
+
+
+@pytest.mark.parametrize("way", ["publish", "stream"])
+def test_what_on_retry_raises_ends_the_request(scripted: Scripted, way: str) -> None:
+    scripted.answer = lambda number, body: (503, {})
+
+    def on_retry(retrying: Retrying) -> None:
+        raise LookupError(f"after {retrying.failures}")
+
+    async def main() -> None:
+        async with Publisher(scripted.url, retry=SOON, on_retry=on_retry) as publisher:
+            with pytest.raises(LookupError, match="after 1"):
+                await (publisher.publish("t", "x") if way == "publish" else publisher.publish_stream("t", these("x")))
+
+    run(main())
 
 
 def test_what_was_stored_is_not_stored_again(hub: Hub) -> None:
@@ -247,7 +267,7 @@ def test_who_is_at_fault_pays_alone(hub: Hub) -> None:
     assert isinstance(one, str)
     assert isinstance(three, str)
     assert isinstance(two, PublishError)
-    assert (two.kind, two.status) == ("malformed-request", 400)
+    assert (two.reason, two.status) == ("malformed-request", 400)
     assert two.problem.field is not None
 
 
@@ -295,16 +315,74 @@ def test_a_refused_token_is_replaced_once_for_all(guarded: Hub) -> None:
             with pytest.raises(PublishError) as caught:
                 await publisher.publish("tokens", "x")
             assert caught.value.status == 401
-        async with Publisher(guarded.url, refresh=broken) as publisher:
-            with pytest.raises(PublishError) as caught:
-                await publisher.publish("tokens", "x")
-            assert (caught.value.kind, str(caught.value.__cause__)) == ("unauthorized", "no token today")
-
-    def broken(cause: Any) -> str:
-        raise OSError("no token today")
 
     run(main())
     assert [status for status, _ in asked] == [401]
+
+
+@pytest.mark.parametrize("way", ["publish", "stream", "ticket"])
+def test_a_refresh_hook_that_fails_is_asked_again(guarded: Hub, way: str) -> None:
+    """CLI-04: whoever gives out tokens may be down for a while."""
+    asked: list[int] = []
+
+    def refresh(cause: Any) -> Any:
+        asked.append(cause.status)
+        if len(asked) == 1:
+            raise OSError("no token today")
+        return None if len(asked) == 2 else ADMIN
+
+    async def main(**options: Any) -> Any:
+        async with (
+            Publisher(guarded.url, refresh=refresh, **options) as publisher,
+            Handover(guarded.url, refresh=refresh, **options) as handover,
+        ):
+            if way == "publish":
+                return await publisher.publish("hooks", "x")
+            if way == "stream":
+                return await publisher.publish_stream("hooks", these("x"))
+            return await handover.ticket(["hooks"])
+
+    assert run(main(retry=SOON))
+    assert asked == [401, 401, 401]
+    if way == "stream":
+        # Its refusal may be lost with its connection.
+        return
+    asked.clear()
+    with pytest.raises(PublishError) as caught:
+        run(main(retry=SOON, within=0.0))
+    assert (caught.value.reason, str(caught.value.__cause__)) == ("unauthorized", "no token today")
+
+
+@pytest.mark.parametrize("way", ["publish", "stream", "ticket"])
+def test_a_hook_may_end_the_program(guarded: Hub, way: str) -> None:
+    """Whoever publishes is told, on whatever loop and thread the hook was called."""
+
+    def refresh(cause: Any) -> str:
+        raise SystemExit("enough")
+
+    async def use() -> None:
+        async with Publisher(guarded.url, refresh=refresh) as publisher, Handover(guarded.url, refresh=refresh) as over:
+            if way == "publish":
+                await publisher.publish("hooks", "x")
+            elif way == "stream":
+                await publisher.publish_stream("hooks", these("x"))
+            else:
+                await over.ticket(["hooks"])
+
+    def use_from_thread(publisher: sync.Publisher, over: sync.Handover) -> None:
+        if way == "publish":
+            publisher.publish("hooks", "x")
+        elif way == "stream":
+            publisher.publish_stream("hooks", ["x"])
+        else:
+            over.ticket(["hooks"])
+
+    with pytest.raises(SystemExit, match="enough"):
+        run(use())
+    with sync.Publisher(guarded.url, refresh=refresh) as publisher, sync.Handover(guarded.url, refresh=refresh) as over:
+        for _ in range(2):
+            with pytest.raises(SystemExit, match="enough"):
+                use_from_thread(publisher, over)
 
 
 def test_closing_ends_what_is_under_way(scripted: Scripted) -> None:
@@ -324,10 +402,13 @@ def test_closing_ends_what_is_under_way(scripted: Scripted) -> None:
         calls = [asyncio.create_task(publisher.publish("t", "x" * 60)) for _ in range(3)]
         calls.append(asyncio.create_task(publisher.publish_stream("t", endless())))  # type: ignore[arg-type]
         await until(lambda: len(scripted.requests) == 2)
-        await publisher.close()
+        await publisher.aclose()
         for outcome in await asyncio.gather(*calls, return_exceptions=True):
             assert isinstance(outcome, PublishError)
-            assert outcome.kind == "closed"
+            assert outcome.reason == "closed"
+        for late in (publisher.publish("t", "x"), publisher.publish_stream("t", these("x")), publisher.finish("t")):
+            with pytest.raises(PublishError, match="this was closed, and sends nothing more"):
+                await late
         with pytest.raises(PublishError):
             await publisher.publish("t", "x")
 
@@ -465,7 +546,7 @@ def test_a_long_stream_that_breaks_says_so(hub: Hub, breaking: Breaking) -> None
         async with Publisher(breaking.url, retry=SOON) as publisher:
             with pytest.raises(PublishError) as caught:
                 await publisher.publish_stream("streams/long", words(), final=True)
-            assert caught.value.kind == "not-replayable"
+            assert caught.value.reason == "not-replayable"
 
     run(main())
     assert end_of(hub, "streams/long") == "error"

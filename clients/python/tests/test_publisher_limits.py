@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gc
 import gzip
+import json
 import pickle
 import socketserver
 import threading
@@ -115,7 +116,7 @@ def test_an_answer_is_bounded_in_time_and_size(answer: Any, status: bytes, kind:
     finally:
         tracemalloc.stop()
         hostile.stop()
-    assert caught.value.kind == kind
+    assert caught.value.reason == kind
 
 
 def test_a_slow_source_is_not_a_slow_hub(hub: Hub) -> None:
@@ -177,10 +178,22 @@ def test_what_no_hub_takes_is_refused_at_once(hub: Hub) -> None:
             ):
                 with pytest.raises(PublishError) as caught:
                     await call
-                assert caught.value.kind == "too-large"
-            assert await publisher.publish("large", "small")
+                assert caught.value.reason == "too-large"
+            given: list[str] = []
+
+            async def words() -> AsyncIterator[str]:
+                for word in ("small", "x" * 17_000_000, "never"):
+                    given.append(word[:5])
+                    yield word
+
+            with pytest.raises(PublishError) as caught:
+                await publisher.publish_stream("large", words(), final=True)
+            assert caught.value.reason == "too-large"
+            assert given == ["small", "xxxxx"]
 
     run(main())
+    topic = json.loads(hub.get("/v1/topics/large"))
+    assert (topic["finished"], topic["events"]) == ("error", 2)
 
 
 @pytest.mark.parametrize(
@@ -213,6 +226,12 @@ def test_what_is_no_event_is_not_published(hub: Hub, event: Any, options: Any, r
     run(main())
 
 
+@pytest.mark.parametrize("events", ["text", b"bytes", {"k": 1}, 5, None])
+def test_one_event_is_no_iterator_of_events(hub: Hub, events: Any) -> None:
+    with sync.Publisher(hub.url) as publisher, pytest.raises(TypeError, match="use publish"):
+        publisher.publish_stream("iterators", events)
+
+
 def test_words_of_numbers_may_be_published(hub: Hub) -> None:
     async def main() -> None:
         async with Publisher(hub.url) as publisher:
@@ -238,6 +257,7 @@ def test_numbers_without_json_are_refused_without_pydantic_too() -> None:
         ({"within": "x"}, TypeError),
         ({"connect_timeout": 0}, ValueError),
         ({"token": "abc\n"}, ValueError),
+        ({"token": b"abc"}, TypeError),
     ],
 )
 def test_options_are_checked_where_they_are_given(options: Any, raised: Any) -> None:
@@ -267,7 +287,7 @@ def test_a_wait_that_is_cancelled_leaves_no_noise(hub: Hub) -> None:
 def test_errors_go_from_process_to_process() -> None:
     error = PublishError("limited", "too much", status=429, problem=Problem(detail="slow down"), stored=("1-a",))
     again = pickle.loads(pickle.dumps(error))
-    assert (str(again), again.kind, again.status) == ("too much", "limited", 429)
+    assert (str(again), again.reason, again.status) == ("too much", "limited", 429)
     assert (again.problem, again.stored) == (error.problem, error.stored)
 
 

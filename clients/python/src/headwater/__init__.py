@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from headwater._errors import ExhaustedError, RejectedError, SubscriptionError, UnauthorizedError, WrongTypeError
     from headwater._items import Closing, End, Expiring, Gap, Item
     from headwater._problem import Problem
+    from headwater._publishing.attempts import Retrying
     from headwater._publishing.errors import PublishError
     from headwater._publishing.handover import Handover, Ticket
     from headwater._publishing.publisher import Publisher
@@ -55,6 +56,7 @@ __all__ = [
     "Publisher",
     "RejectedError",
     "Retry",
+    "Retrying",
     "State",
     "Store",
     "Subscription",
@@ -79,6 +81,7 @@ _LATER = {
     ],
     "headwater._items": ["Closing", "End", "Expiring", "Gap", "Item"],
     "headwater._problem": ["Problem"],
+    "headwater._publishing.attempts": ["Retrying"],
     "headwater._publishing.errors": ["PublishError"],
     "headwater._publishing.handover": ["Handover", "Ticket"],
     "headwater._publishing.publisher": ["Publisher"],

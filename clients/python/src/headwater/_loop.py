@@ -31,25 +31,29 @@ class Loop:
         self._loop.call_soon_threadsafe(function)
 
     def start(self, work: Coroutine[Any, Any, T]) -> Future[T]:
-        """Runs it there. What ends programs ends whoever waits for it, and not the thread."""
+        """Runs it there. To cancel the future cancels the work. What ends programs ends whoever waits for it, and not
+        the thread."""
         future: Future[T] = Future()
 
         async def run() -> None:
             try:
-                future.set_result(await work)
+                result = await work
+            except asyncio.CancelledError:
+                future.cancel()
             except BaseException as error:
-                future.set_exception(error)
+                if future.set_running_or_notify_cancel():
+                    future.set_exception(error)
+            else:
+                if future.set_running_or_notify_cancel():
+                    future.set_result(result)
 
-        asyncio.run_coroutine_threadsafe(run(), self._loop)
+        running = asyncio.run_coroutine_threadsafe(run(), self._loop)
+        future.add_done_callback(lambda future: running.cancel() if future.cancelled() else None)
         return future
 
     def wait_for(self, work: Coroutine[Any, Any, T]) -> T:
         """Runs it there, and waits until it is done."""
         return self.start(work).result()
-
-    def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
-        """Runs it there. To cancel the future cancels the work."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def stop(self) -> None:
         """Ends the thread, and whatever still runs there."""

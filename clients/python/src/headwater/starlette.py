@@ -19,6 +19,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from headwater._problem import is_type
 from headwater._producer import END_ID, SendTimeoutError, Settings, Stream
 from headwater._shutdown import end_streams
 
@@ -51,14 +52,14 @@ class EventStreamResponse(Response):
         send_timeout: Seconds that a reader may take nothing before it is given up.
         topic: What the last event says has ended; the path of the request when it is not given.
         status_code: Another status than 200, at which browsers do not take it for a stream.
-        headers: Further header fields; a field that is set here is not overwritten, but for `Content-Type` and
-            `Headwater-Heartbeat`.
+        headers: Further header fields; a field that is set here is not overwritten, but for `Headwater-Heartbeat`.
+            `Content-Type` is `text/event-stream` and cannot be another: clients would not take it for a stream.
         relay: Whether types that begin with `headwater.` are passed on: for the events of a hub, read with
             `aiter_events`.
         background: What runs after the stream.
 
     Raises:
-        ValueError: A time is not positive, or has no end.
+        ValueError: A time is not positive, or has no end; or `headers` have another `Content-Type`.
         TypeError: While answering, before the head: what is given or returned is no asynchronous iterator.
     """
 
@@ -80,6 +81,9 @@ class EventStreamResponse(Response):
         for name, seconds in (("heartbeat", heartbeat), ("retry", retry), ("send_timeout", send_timeout)):
             if seconds is not None and not 0 < seconds < math.inf:
                 raise ValueError(f"{name} is {seconds}; it has to be more than 0 seconds, and not endless")
+        for name, value in (headers or {}).items():
+            if name.lower() == "content-type" and not is_type(value, self.media_type):
+                raise ValueError(f"the Content-Type is {value}, and that of an event stream is {self.media_type}")
         self.events = events
         self.heartbeat = heartbeat
         self.retry = retry

@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from headwater._publishing.errors import PublishError
 from headwater._subscription.answer import is_passing
 from headwater._subscription.backoff import Retry
+
+
+@dataclass(frozen=True, slots=True)
+class Retrying:
+    """An attempt that has failed in passing, before the next one.
+
+    Attributes:
+        error: What it failed with, and what is raised if it is the last.
+        delay: How long is waited now, in seconds.
+        failures: Failures of this request in a row, this one included.
+    """
+
+    error: PublishError
+    delay: float
+    failures: int
 
 
 class Attempts:
@@ -24,8 +41,8 @@ class Attempts:
         self._refreshed = False
         self._failures = 0
 
-    def failed(self, error: PublishError, retry_after: float | None, now: float) -> float | None:
-        """Seconds to wait before the next attempt; `None`: get another token, and try again at once.
+    def failed(self, error: PublishError, retry_after: float | None, now: float) -> Retrying | None:
+        """The wait before the next attempt; `None`: get another token, and try again at once.
 
         Args:
             error: What the attempt ended with.
@@ -40,11 +57,22 @@ class Attempts:
             return None
         # Only a token that is refused right after it was fetched is refused for good.
         self._refreshed = False
+        if error.reason not in ("unreachable", "timeout") and not is_passing(error.status):
+            raise error
+        return self._again(error, retry_after or 0.0, now)
+
+    def not_refreshed(self, error: PublishError, now: float) -> Retrying:
+        """The wait after the refresh hook has failed: whoever gives out tokens may be down for a while.
+
+        Raises:
+            PublishError: The error, as there is no next attempt.
+        """
+        self._refreshed = False
+        return self._again(error, 0.0, now)
+
+    def _again(self, error: PublishError, floor: float, now: float) -> Retrying:
         self._failures += 1
-        passes = error.kind in ("unreachable", "timeout") or is_passing(error.status)
-        if not passes or self._failures == self._retry.failures:
+        delay = self._retry.delay(self._failures, floor)
+        if self._failures == self._retry.failures or now + delay > self._deadline:
             raise error
-        wait = self._retry.delay(self._failures, retry_after or 0.0)
-        if now + wait > self._deadline:
-            raise error
-        return wait
+        return Retrying(error, delay, self._failures)

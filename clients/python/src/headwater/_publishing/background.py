@@ -14,7 +14,7 @@ from concurrent.futures import Future, wait
 from typing import Any, Generic, TypeVar
 
 from headwater._loop import Loop
-from headwater._publishing.errors import closed
+from headwater._publishing.errors import is_closed
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -49,7 +49,7 @@ class Background(Generic[T]):
         """
         with self._lock:
             if self._stopped:
-                raise closed()
+                raise is_closed()
             if self._process != os.getpid():
                 self._loop = Loop()
                 self._made = self.run(_call(self._make))
@@ -59,7 +59,7 @@ class Background(Generic[T]):
 
     def start(self, work: Coroutine[Any, Any, R]) -> Future[R]:
         """Runs a coroutine."""
-        return self._loop.submit(work)
+        return self._loop.start(work)
 
     def run(self, work: Coroutine[Any, Any, R]) -> R:
         """Runs a coroutine, and waits."""
@@ -142,7 +142,7 @@ async def _call(make: Callable[[], R]) -> R:
 def _end_forgotten(name: str, loop: Loop, made: T, end: Callable[[T], Coroutine[Any, Any, None]]) -> None:
     """Ends what nobody has stopped, without waiting for it."""
     warnings.warn(f"a {name} was never closed; write `with {name}(…) as …:`", ResourceWarning, stacklevel=2)
-    ending = loop.submit(end(made))
+    ending = loop.start(end(made))
     _ending.add(ending)
 
     def over(ending: Future[None]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -30,7 +30,8 @@ class Publisher:
     the first use; so it can be made before a server forks its workers. Leaving the block waits until everything is
     stored. The end of a program that has not closed it waits, too, but for 5 seconds at most.
 
-    Args, errors, and what an event may be: as of `headwater.Publisher`. `refresh` is called in that thread.
+    Args, errors, and what an event may be: as of `headwater.Publisher`. `refresh` and `on_retry` are called in
+    that thread.
     """
 
     def __init__(self, url: str, *, max_queue: int = 16 << 20, max_body: int = 16 << 20, **options: Unpack[Options]):
@@ -95,7 +96,13 @@ class Publisher:
 
         Whatever it raises, `KeyboardInterrupt` among them, is raised here when what came before is stored; with
         `final` the topic then ends with `error`.
+
+        Raises:
+            TypeError: It is no iterator of events, but one event.
         """
+        if isinstance(events, (str, bytes, Mapping)) or not isinstance(events, Iterable):
+            found = events.__class__.__name__
+            raise TypeError(f"the events are of the type {found}; give an iterator of events, or use publish")
         inner, handed = self._background.get(), Handed()
         streaming = self._background.start(
             inner.publish_stream(topic, handed, final=final, type=type, key=key, idempotency_key=idempotency_key)
@@ -119,8 +126,8 @@ class Publisher:
         self._background.run(self._background.get().flush())
 
     def close(self) -> None:
-        """As `headwater.Publisher.close`."""
-        self._background.stop(publisher.Publisher.close)
+        """As `headwater.Publisher.aclose`."""
+        self._background.stop(publisher.Publisher.aclose)
 
     def __enter__(self) -> Self:
         return self
@@ -142,7 +149,7 @@ class Handover:
         def make() -> handover.Handover:
             return handover.Handover(url, public_url=public_url, **options)
 
-        self._background = Background(make, handover.Handover.close)
+        self._background = Background(make, handover.Handover.aclose)
 
     def ticket(self, topics: Sequence[str], *, ttl: int = 30) -> Ticket:
         """As `headwater.Handover.ticket`."""
@@ -154,7 +161,7 @@ class Handover:
 
     def close(self) -> None:
         """Closes its connections."""
-        self._background.stop(handover.Handover.close)
+        self._background.stop(handover.Handover.aclose)
 
     def __enter__(self) -> Self:
         return self

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
+from headwater._hooks import Interrupted
 from headwater._publishing.transport import Options, Transport
 from headwater._subscription.request import address
 
@@ -66,9 +67,12 @@ class Handover:
             PublishError: The hub makes none.
         """
         body = json.dumps({"subscribe": _listed(topics), "ttl": ttl}).encode()
-        ticket, expires_at = await self._transport.post(
-            "/v1/tickets", lambda: body, "application/json", "ticket", "expires_at"
-        )
+        try:
+            ticket, expires_at = await self._transport.post(
+                "/v1/tickets", lambda: body, "application/json", "ticket", "expires_at"
+            )
+        except Interrupted as interrupted:
+            raise interrupted.error from None
         return Ticket(str(ticket), str(expires_at))
 
     async def address(self, topics: Sequence[str], *, since: str | None = None, ttl: int = 30) -> str:
@@ -93,7 +97,7 @@ class Handover:
             query.append(("ticket", (await self.ticket(topics, ttl=ttl)).ticket))
         return f"{self._public}/v1/events?{urlencode(query, safe='/*')}"
 
-    async def close(self) -> None:
+    async def aclose(self) -> None:
         """Closes its connections."""
         await self._transport.aclose()
 
@@ -103,7 +107,7 @@ class Handover:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
-        await self.close()
+        await self.aclose()
 
 
 def _listed(topics: Sequence[str]) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterable, AsyncIterator
 from typing import Any
 
 from headwater._encode import block, content
+from headwater._publishing.errors import too_large
 
 
 class Piped:
@@ -17,13 +18,15 @@ class Piped:
     Args:
         source: What to read.
         most_kept: How many bytes are kept.
+        largest: The largest event, in bytes.
         quiet: Seconds of silence after which a comment keeps the body alive: a model may think for longer than a proxy
             waits.
     """
 
-    def __init__(self, source: AsyncIterable[Any], *, most_kept: int, quiet: float):
+    def __init__(self, source: AsyncIterable[Any], *, most_kept: int, largest: int, quiet: float):
         self._source = source
         self._most_kept = most_kept
+        self._largest = largest
         self._quiet = quiet
         # All blocks, or only the newest once they were too many; and the place of the first of them in the source.
         self._blocks: list[bytes] = []
@@ -110,6 +113,8 @@ class Piped:
             await close(events)
 
     def _keep(self, block: bytes) -> None:
+        if len(block) > self._largest:
+            raise too_large(len(block), self._largest)
         self._blocks.append(block)
         self._size += len(block)
         if self._size > self._most_kept:

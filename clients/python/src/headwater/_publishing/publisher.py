@@ -12,7 +12,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from headwater._encode import content, utf8
-from headwater._publishing.errors import PublishError, closed
+from headwater._hooks import Interrupted
+from headwater._publishing.errors import PublishError, closed, is_closed, too_large
 from headwater._publishing.piped import Piped
 from headwater._publishing.queue import Final, Job, Queue
 from headwater._publishing.transport import Options, Transport, topic_path
@@ -42,12 +43,13 @@ class Publisher:
         url: Of the hub.
         max_queue: How many bytes may be on their way before `publish` and `enqueue` wait.
         max_body: How many bytes the hub takes in one request (its `limits.body`). What is larger fails at once with
-            the kind `too-large`.
+            the reason `too-large`.
         **options: `token` (bearer token to start with), `refresh` (gets another one when the hub has refused it, and
-            may be asynchronous), `headers`, `retry`, `within` (for how long a request is tried, in seconds; 300, half
-            of the time for which a hub knows an idempotency key), `connect_timeout` (how long a request and its
-            answer may take, in seconds; 30), `client` (an `httpx.AsyncClient` with proxies or certificates of your
-            own, which stays yours).
+            may be asynchronous; when it raises, it is asked again after the usual wait), `headers`, `retry`, `on_retry`
+            (told of every attempt that has failed in passing, before the wait for the next one), `within` (for how long
+            a request is tried, in seconds; 300, half of the time for which a hub knows an idempotency key),
+            `connect_timeout` (how long a request and its answer may take, in seconds; 30), `client` (an
+            `httpx.AsyncClient` with proxies or certificates of your own, which stays yours).
 
     Raises:
         ValueError: The address or a header cannot be sent.
@@ -178,10 +180,10 @@ class Publisher:
             found = events.__class__.__name__
             raise TypeError(f"the events are of the type {found}; give an asynchronous iterator, or use publish_many")
         if self._closed:
-            raise closed()
+            raise is_closed()
         idempotency_key = key_of(idempotency_key)
         path = topic_path(topic, event=type, key=key, idempotency_key=idempotency_key)
-        piped = Piped(events, most_kept=STREAM_KEPT, quiet=QUIET)
+        piped = Piped(events, most_kept=STREAM_KEPT, largest=self._max_body, quiet=QUIET)
 
         request = asyncio.create_task(self._pipe(topic, path, piped))
         self._streams.add(request)
@@ -198,8 +200,10 @@ class Publisher:
             if await _is_over(request, until) and final:
                 await _is_over(asyncio.ensure_future(self._finish(topic, "cancelled", idempotency_key)), until)
             raise
+        except Interrupted as interrupted:
+            raise interrupted.error from None
         except PublishError as error:
-            if final and error.kind not in ("unreachable", "timeout", "closed"):
+            if final and error.reason not in ("unreachable", "timeout", "closed"):
                 end = asyncio.ensure_future(self._finish(topic, "error", idempotency_key))
                 await _is_over(end, time.monotonic() + LONGEST_FAREWELL)
             raise
@@ -218,8 +222,8 @@ class Publisher:
         if under_way:
             await asyncio.wait(under_way)
 
-    async def close(self) -> None:
-        """Ends it at once: what is not known to be stored fails with the kind `closed`; `flush` before waits for it."""
+    async def aclose(self) -> None:
+        """Ends it at once: what is not known to be stored fails with the reason `closed`. To wait for it, `flush`."""
         self._closed = True
         self._freed.set()
         tasks = [*self._streams, *([self._worker] if self._worker else [])]
@@ -241,17 +245,18 @@ class Publisher:
             if error is None:
                 await self.flush()
         finally:
-            await self.close()
+            await self.aclose()
 
     async def _put(
         self, objects: list[bytes], *, alone: bool = False, end: tuple[str, Final, str] | None = None
     ) -> Told:
+        if self._closed:
+            raise is_closed()
         told: Told = asyncio.get_running_loop().create_future()
         job = Job(told, objects, alone, end)
         # The hub answers before it has read that much, and closes, so that its answer is often lost.
         if job.size + 2 > self._max_body:
-            message = f"{job.size} bytes are more than the {self._max_body} of a request; publish less at once"
-            raise PublishError("too-large", message)
+            raise too_large(job.size, self._max_body)
         async with self._door:
             while not self._closed and not self._queue.has_room(job.size):
                 self._freed.clear()
@@ -295,7 +300,7 @@ class Publisher:
                     await self._send([job])
                 return
             for job in jobs:
-                _tell(job.told, error)
+                _tell(job.told, error.error if isinstance(error, Interrupted) else error)
         else:
             for job in jobs:
                 count = 1 if job.end else len(job.events)
@@ -391,11 +396,11 @@ async def _is_over(request: asyncio.Future[Any], until: float) -> bool:
     return True
 
 
-def _tell(told: Told, outcome: list[str] | Exception) -> None:
+def _tell(told: Told, outcome: list[str] | BaseException) -> None:
     # Nobody may be waiting any more.
     if told.done():
         return
-    if isinstance(outcome, Exception):
+    if isinstance(outcome, BaseException):
         told.set_exception(outcome)
     else:
         told.set_result(outcome)

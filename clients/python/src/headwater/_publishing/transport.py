@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import inspect
 import json
 import math
 import time
@@ -17,18 +16,20 @@ import anyio
 import httpx
 
 from headwater._encode import utf8
+from headwater._hooks import Interrupted, ask, call
 from headwater._log import send
-from headwater._publishing.attempts import Attempts
-from headwater._publishing.errors import PublishError, refusal
+from headwater._publishing.attempts import Attempts, Retrying
+from headwater._publishing.errors import PublishError, is_closed, refusal
 from headwater._subscription.answer import retry_after
 from headwater._subscription.backoff import Retry
 from headwater._subscription.machine import Cause
-from headwater._subscription.request import address, checked, described, tls
+from headwater._subscription.request import address, checked, checked_token, described, tls
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 Refresh = Callable[[Cause], str | Awaitable[str]]
+OnRetry = Callable[[Retrying], Any]
 Body = Callable[[], bytes | AsyncIterator[bytes]]
 
 
@@ -36,9 +37,12 @@ class Options(TypedDict, total=False):
     """What requests to a hub are like.
 
     - `token`: the bearer token to start with.
-    - `refresh`: gets another one when the hub has refused the last; it may be asynchronous.
+    - `refresh`: gets another one when the hub has refused the last; it may be asynchronous. When it raises, it is asked
+      again after the usual wait.
     - `headers`: further header fields.
     - `retry`: the waiting times between attempts.
+    - `on_retry`: told of every attempt that has failed in passing, before the wait for the next one. It must not block,
+      and what it raises ends the request.
     - `within`: for how long, in seconds, a request is tried again.
     - `connect_timeout`: how long, in seconds, a request may take up to the last byte of its answer. Of a stream, how
       long the hub may take nothing of it, and how long the answer may take from its end on.
@@ -49,6 +53,7 @@ class Options(TypedDict, total=False):
     refresh: Refresh | None
     headers: Mapping[str, str] | None
     retry: Retry
+    on_retry: OnRetry | None
     within: float
     connect_timeout: float
     client: httpx.AsyncClient | None
@@ -74,11 +79,13 @@ class Transport:
         self._token = options.get("token")
         self._refresh = options.get("refresh")
         self._refreshing: asyncio.Lock | None = None
+        self._on_retry = options.get("on_retry")
         self._retry = options.get("retry", Retry())
         self._within = options.get("within", default_within)
         self._patience = options.get("connect_timeout", 30.0)
         self._client = options.get("client")
         self._is_own = self._client is None
+        self._is_closed = False
 
     @property
     def has_credential(self) -> bool:
@@ -96,8 +103,11 @@ class Transport:
 
         Raises:
             PublishError: There is no such answer.
-            ValueError: The token cannot be sent.
+            Interrupted: A hook wants to end the program.
+            Exception: Whatever `on_retry` raises.
         """
+        if self._is_closed:
+            raise is_closed()
         now = time.monotonic
         attempts = Attempts(self._retry, self._within, refreshes=self._refresh is not None, now=now())
         while True:
@@ -105,11 +115,16 @@ class Transport:
             answer = await self._try(path, body(), content_type, token)
             if answer.error is None:
                 return self._members(answer, wanted)
-            wait = attempts.failed(answer.error, answer.retry_after, now())
-            if wait is None:
-                await self._get_token(token, answer.error)
-            else:
-                await asyncio.sleep(wait)
+            retrying = attempts.failed(answer.error, answer.retry_after, now())
+            if retrying is None:
+                try:
+                    await self._get_token(token, answer.error)
+                except PublishError as error:
+                    retrying = attempts.not_refreshed(error, now())
+            if retrying is not None:
+                if self._on_retry is not None:
+                    call(self._on_retry, retrying)
+                await asyncio.sleep(retrying.delay)
 
     async def _try(self, path: str, body: bytes | AsyncIterator[bytes], content_type: str, token: str | None) -> Answer:
         headers = httpx.Headers(self._headers, encoding="utf-8")
@@ -117,7 +132,7 @@ class Transport:
         # What is not compressed has the size that is looked at.
         headers["Accept-Encoding"] = "identity"
         if token is not None:
-            headers["Authorization"] = checked("Authorization", f"Bearer {token}")
+            headers["Authorization"] = f"Bearer {token}"
         client = self._http()
         url = str(self.base).rstrip("/") + path
         try:
@@ -171,10 +186,9 @@ class Transport:
             if refused != self._token or self._refresh is None:
                 return
             try:
-                token = self._refresh(Cause(error.status, error.problem.reason))
-                token = await token if inspect.isawaitable(token) else token
-                checked("Authorization", f"Bearer {token}")
-                self._token = token
+                self._token = checked_token(await ask(self._refresh, Cause(error.status, error.problem.reason)))
+            except Interrupted:
+                raise
             except Exception as cause:
                 message = f"the hub refused the token with {error.status}, and the refresh hook gave no other: {cause}"
                 raise PublishError("unauthorized", message, status=error.status, problem=error.problem) from cause
@@ -185,7 +199,8 @@ class Transport:
         return self._client
 
     async def aclose(self) -> None:
-        """Closes the client, unless it is the caller's."""
+        """Takes no more requests, and closes the client unless it is the caller's."""
+        self._is_closed = True
         if self._is_own and self._client is not None:
             await self._client.aclose()
 
@@ -207,7 +222,7 @@ def _check(options: Options) -> None:
     if not within >= 0 or not patience > 0:
         raise ValueError("within has to be 0 seconds or more, and connect_timeout more than 0 seconds")
     if token is not None:
-        checked("Authorization", f"Bearer {token}")
+        checked_token(token)
 
 
 def topic_path(topic: str, **query: str | None) -> str:
@@ -251,8 +266,8 @@ async def _read(response: httpx.Response, most: int) -> bytes:
     return bytes(body)
 
 
-def _failure(kind: str, message: str, cause: Exception | None) -> PublishError:
-    error = PublishError(kind, message)
+def _failure(reason: str, message: str, cause: Exception | None) -> PublishError:
+    error = PublishError(reason, message)
     error.__cause__ = cause
     return error
 

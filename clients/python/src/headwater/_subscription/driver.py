@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import logging
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from time import monotonic
@@ -11,13 +10,14 @@ from typing import Any
 
 import httpx
 
+from headwater._hooks import Interrupted, ask
 from headwater._items import Expiring, Item
 from headwater._state import State
 from headwater._stores import Store
 from headwater._subscription.backoff import Retry
 from headwater._subscription.machine import Action, Cause, Core, Settings
 from headwater._subscription.options import OnState, OnWarning, Refresh
-from headwater._subscription.request import Opened, Requests, checked, described, store_key_of, stream_of
+from headwater._subscription.request import Opened, Requests, checked_token, described, store_key_of, stream_of
 from headwater._subscription.saver import Saver
 
 DEFAULT_RETRY = Retry()
@@ -272,11 +272,7 @@ class Driver:
         """A new credential of the application."""
         if self._refresh is None or cause is None:
             raise RuntimeError("there is no refresh hook")
-        try:
-            token = self._refresh(cause)
-            return checked_token(await token if inspect.isawaitable(token) else token)
-        except (SystemExit, KeyboardInterrupt) as error:
-            raise Interrupted(error) from error
+        return checked_token(await ask(self._refresh, cause))
 
     async def _stop_work(self) -> None:
         """Ends what is under way, and the connection with it."""
@@ -322,27 +318,6 @@ class Driver:
         while (state := self._core.take_change()) is not None:
             if self._on_state is not None:
                 self._on_state(state)
-
-
-class Interrupted(Exception):
-    """A hook wants to end the program: told to whoever reads, as it would only end the event loop from its task."""
-
-    def __init__(self, error: BaseException):
-        super().__init__(str(error))
-        self.error = error
-
-
-def checked_token(token: str) -> str:
-    """A token that a header can have.
-
-    Raises:
-        ValueError: It has characters that no header can have.
-    """
-    try:
-        checked("authorization", f"Bearer {token}")
-    except ValueError:
-        raise ValueError("the token cannot be sent: it has characters that no header can have") from None
-    return token
 
 
 def log_warning(what: str, error: Exception) -> None:

@@ -222,6 +222,22 @@ def checked(name: str, value: str) -> str:
     raise ValueError(f"the header {name!r} cannot be sent: its name or value has characters that no header can have")
 
 
+def checked_token(token: str) -> str:
+    """A token that a header can have.
+
+    Raises:
+        TypeError: It is no text.
+        ValueError: It has characters that no header can have.
+    """
+    if not isinstance(token, str):
+        raise TypeError(f"the token is of the type {type(token).__name__}; it has to be of the type str")
+    try:
+        checked("authorization", f"Bearer {token}")
+    except ValueError:
+        raise ValueError("the token cannot be sent: it has characters that no header can have") from None
+    return token
+
+
 def fits_header(text: str) -> bool:
     """Whether a header field can have this value, which is not empty, as it is."""
     return re.fullmatch(r"[^\x00-\x20\x7f]([^\x00-\x08\x0a-\x1f\x7f]*[^\x00-\x20\x7f])?", text) is not None
