@@ -13,9 +13,10 @@ const MAX_EVENT = 1024 * 1024;
 
 // The byte order mark is taken off by hand: only the first of a stream, not of each piece.
 const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
+// In Node the fast way for ASCII is slow beyond it, and a decoder that was once asked to stream has lost it for good.
+const utf8Wide = new TextDecoder("utf-8", { ignoreBOM: true });
 const STREAM = { stream: true };
 const encoder = new TextEncoder();
-
 
 /**
  * An event of a stream.
@@ -67,7 +68,7 @@ export class Decoder {
   #pending = new Uint8Array(256);
   #length = 0;
   #begun = false;
-  /** The last text went beyond ASCII. Node has a faster way for either kind; whole lines leave nothing over for the next. */
+  /** The last text went beyond ASCII. Whole lines leave nothing over for the next, so the decoder may change between them. */
   #wide = false;
   /** The last byte was a CR: an LF that comes now belongs to it. */
   #afterCr = false;
@@ -101,7 +102,7 @@ export class Decoder {
         lines = this.#pending.subarray(0, this.#length);
         this.#length = 0;
       }
-      const text = utf8.decode(lines, this.#wide ? STREAM : undefined);
+      const text = this.#wide ? utf8Wide.decode(lines, STREAM) : utf8.decode(lines);
       this.#wide = text.length !== lines.length;
       this.#read(text, each ?? ((event) => events.push(event)));
     }
@@ -130,17 +131,14 @@ export class Decoder {
     let { data, id, topic, type, size } = this.#block;
     let at = this.#begun || text.charCodeAt(0) !== 0xfeff ? 0 : 1;
     this.#begun = true;
-    let lf = text.indexOf("\n", at);
-    let cr = text.indexOf("\r", at);
+    // The next of each kind, or the end. A search in text beyond ASCII is a slow call, so none is made at a blank line.
+    let lf = -1;
+    let cr = -1;
     while (at < text.length) {
-      let end = lf;
-      let next = lf + 1;
-      if (cr >= 0 && (lf < 0 || cr < lf)) {
-        end = cr;
-        next = cr + 1 === lf ? cr + 2 : cr + 1;
-        cr = text.indexOf("\r", next);
-      }
       const first = text.charCodeAt(at);
+      if (cr < at && (cr = text.indexOf("\r", at)) < 0) cr = text.length;
+      if (first !== LF && lf < at && (lf = text.indexOf("\n", at)) < 0) lf = text.length;
+      const end = first === LF ? at : lf < cr ? lf : cr;
       if (end === at) {
         // The blank line that ends the block.
         const requested = this.lastEventId;
@@ -172,8 +170,7 @@ export class Decoder {
           }
         }
       }
-      at = next;
-      if (lf >= 0 && lf < next) lf = text.indexOf("\n", next);
+      at = end + (end === cr && lf === cr + 1 ? 2 : 1);
     }
     this.#block = { data, id, topic, type, size };
   }
