@@ -5,11 +5,14 @@
  * @typedef {{type?: string, title?: string, detail?: string, field?: string, reason?: string, stored?: string[]}} Problem
  */
 
+/** Statuses below 500 that are worth another attempt. */
+const PASSING = [408, 425, 429];
+
 /** A publish that has failed for good. Nothing of it is tried again. */
 export class PublishError extends Error {
   /**
    * The hub's short name of the problem, such as `malformed-request` or `limited`; without an answer: `unreachable`, `timeout`,
-   * `not-replayable`, `queue-full`, `closed`.
+   * `not-replayable`, `queue-full`, `closed`; `unexpected` when the answer is none of a hub, `unauthorized` when the refresh hook failed.
    * @type {string}
    */
   kind;
@@ -17,18 +20,31 @@ export class PublishError extends Error {
   status;
   /** The whole document. @type {Problem} */
   problem;
+  /** What its `Retry-After` says, in milliseconds. @type {number} */
+  retryAfter;
 
   /**
    * @param {string} kind
    * @param {string} message
-   * @param {{status?: number, problem?: Problem, cause?: unknown}} [facts]
+   * @param {{status?: number, problem?: Problem, retryAfter?: number, cause?: unknown}} [facts]
    */
-  constructor(kind, message, { status = 0, problem = {}, cause } = {}) {
+  constructor(kind, message, { status = 0, problem = {}, retryAfter = 0, cause } = {}) {
     super(message, { cause });
     this.name = "PublishError";
     this.kind = kind;
     this.status = status;
     this.problem = problem;
+    this.retryAfter = retryAfter;
+  }
+
+  /** Whether the credential was refused. */
+  get isUnauthorized() {
+    return this.status === 401 || this.status === 403;
+  }
+
+  /** Whether it was of the kind that passes, so that it may be worth another publish later. */
+  get isPassing() {
+    return this.status >= 500 || PASSING.includes(this.status) || ["unreachable", "timeout"].includes(this.kind);
   }
 
   /** The part of the request that is at fault, where the hub names one. */
@@ -40,17 +56,4 @@ export class PublishError extends Error {
   get stored() {
     return this.problem.stored ?? [];
   }
-}
-
-/**
- * The error that an answer stands for.
- * @param {Response} response any but 2xx
- */
-export async function refusal(response) {
-  const { status } = response;
-  /** @type {Problem} */
-  const problem = (await response.json().catch(() => null)) ?? {};
-  const kind = /^urn:headwater:problem:(.+)$/.exec(problem.type ?? "")?.[1] ?? `status-${status}`;
-  const says = problem.detail ?? problem.title ?? "there is no problem document, so it may not be a hub that answered";
-  return new PublishError(kind, `the publish was refused with ${status}: ${says}`, { status, problem });
 }

@@ -1,18 +1,18 @@
 // One request of a publisher, tried again by the rules that all clients wait by.
 
 import { delay } from "../backoff.js";
-import { retryAfter } from "../refusal.js";
-import { PublishError, refusal } from "./publish-error.js";
+import { answerOf, readText } from "./publish-answer.js";
+import { PublishError } from "./publish-error.js";
 
 /**
  * @typedef {object} PublisherOptions
  * @property {HeadersInit} [headers] of every request
  * @property {string} [token] bearer token to begin with
  * @property {(cause: {status: number, reason: string}) => string | void | Promise<string | void>} [refresh] gets a new bearer token
- *   when the hub has refused the last
+ *   when the hub has refused the last; when it fails, it is asked again after the usual wait
  * @property {{first?: number, most?: number, within?: number}} [retry] the waiting times in milliseconds: default 1 s, 30 s, and five minutes
  *   in all, which is half of the time for which a hub knows an idempotency key
- * @property {number} [connectTimeout] how long an answer may take once the request is sent, in milliseconds; default 30 s
+ * @property {number} [connectTimeout] how long an answer may take once the request is sent, its body included, in milliseconds; default 30 s
  * @property {typeof fetch} [fetch] instead of the global one
  */
 
@@ -22,9 +22,6 @@ import { PublishError, refusal } from "./publish-error.js";
  * @property {Promise<unknown>} [sent] from when on an answer is waited for; at once, without
  */
 
-/** Statuses below 500 that are worth another attempt. */
-const TRANSIENT = [408, 425, 429];
-
 /** Default of `retry.within`. */
 const WITHIN_MS = 300_000;
 
@@ -32,6 +29,7 @@ const WITHIN_MS = 300_000;
 export class Requests {
   #base;
   #options;
+  /** @type {string | undefined} */
   #token;
   /** @type {Promise<void> | null} */
   #refreshing = null;
@@ -45,7 +43,7 @@ export class Requests {
     this.#base = new URL(url);
     this.#base.pathname = this.#base.pathname.replace(/\/?$/, "/");
     this.#options = options;
-    this.#token = options.token;
+    if (options.token) this.#token = checked(options.token);
   }
 
   /** Ends everything that is under way. */
@@ -65,22 +63,25 @@ export class Requests {
     const { retry = {} } = this.#options;
     const deadline = Date.now() + (retry.within ?? WITHIN_MS);
     const stop = signal ? AbortSignal.any([signal, this.#stop.signal]) : this.#stop.signal;
-    let refreshed = false;
-    for (let failures = 1; ; failures += 1) {
+    let isFresh = false;
+    for (let failures = 0; ; ) {
       stop.throwIfAborted();
       const token = this.#token;
-      const { response, failed } = await this.#try(path, attempt(), token, stop);
-      if (response?.ok) return response.json();
-      const error = failed ?? (await refusal(/** @type {Response} */ (response)));
-      const { status } = error;
-      if ((status === 401 || status === 403) && this.#options.refresh && !refreshed) {
-        refreshed = true;
-        await this.#refresh(token, { status, reason: error.problem.reason ?? "" });
-        continue;
+      const outcome = await this.#try(path, attempt(), token, stop);
+      if (!(outcome instanceof PublishError)) return outcome;
+      let error = outcome;
+      if (error.isUnauthorized && this.#options.refresh && !isFresh) {
+        const failed = await unlessStopped(this.#refresh(token, error), stop);
+        isFresh = !failed;
+        if (!failed) continue;
+        // Whoever gives tokens is down, which passes.
+        error = failed;
+      } else {
+        isFresh = false;
+        if (!error.isPassing) throw error;
       }
-      refreshed = false;
-      if (status !== 0 && status < 500 && !TRANSIENT.includes(status)) throw error;
-      const wait = delay(failures, retry, response ? [retryAfter(response)] : []);
+      failures += 1;
+      const wait = delay(failures, retry, [error.retryAfter]);
       if (Date.now() + wait > deadline) throw error;
       await pause(wait, stop);
     }
@@ -91,7 +92,7 @@ export class Requests {
    * @param {Attempt} attempt
    * @param {string | undefined} token
    * @param {AbortSignal} stop
-   * @returns {Promise<{response?: Response, failed?: PublishError}>}
+   * @returns {Promise<any>} the answer's JSON, or the `PublishError` with which the attempt has failed
    */
   async #try(path, { init, sent }, token, stop) {
     const headers = new Headers(this.#options.headers);
@@ -102,17 +103,23 @@ export class Requests {
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     let timer;
     let over = false;
-    Promise.resolve(sent).then(() => {
-      if (!over) timer = setTimeout(() => late.abort(), limit);
-    });
+    const begin = () => {
+      if (!over) timer ??= setTimeout(() => late.abort(), limit);
+    };
+    Promise.resolve(sent).then(begin);
+    /** @type {Response | undefined} */
+    let response;
     try {
       const signal = AbortSignal.any([late.signal, stop]);
-      const response = await (this.#options.fetch ?? fetch)(new URL(path, this.#base), { ...init, method: "POST", headers, signal });
-      return { response };
+      response = await (this.#options.fetch ?? fetch)(new URL(path, this.#base), { ...init, method: "POST", headers, signal });
+      begin();
+      return answerOf(response, await readText(response));
     } catch (cause) {
       stop.throwIfAborted();
+      // A refusal needs no document.
+      if (response && !response.ok) return answerOf(response, "");
       const [kind, what] = late.signal.aborted ? ["timeout", `gave no answer within ${limit} ms`] : ["unreachable", "cannot be reached"];
-      return { failed: new PublishError(kind, `the hub at ${this.#base.origin} ${what}`, { cause }) };
+      return new PublishError(kind, `the hub at ${this.#base.origin} ${what}`, { cause });
     } finally {
       over = true;
       clearTimeout(timer);
@@ -122,19 +129,52 @@ export class Requests {
   /**
    * Asks for a new token, once for all requests whose token was refused.
    * @param {string | undefined} refused
-   * @param {{status: number, reason: string}} cause
+   * @param {PublishError} error
+   * @returns {Promise<PublishError | undefined>} why there is none
    */
-  async #refresh(refused, cause) {
+  async #refresh(refused, { status, problem }) {
     if (refused !== this.#token) return;
     const refresh = async () => {
-      this.#token = (await this.#options.refresh?.(cause)) ?? this.#token;
+      const token = await this.#options.refresh?.({ status, reason: problem.reason ?? "" });
+      if (token) this.#token = checked(token);
     };
     this.#refreshing ??= refresh().finally(() => (this.#refreshing = null));
-    await this.#refreshing.catch((error) => {
-      const message = `the hub refused the token with ${cause.status}, and the refresh hook gave no other: ${error}`;
-      throw new PublishError("unauthorized", message, { status: cause.status, cause: error });
-    });
+    try {
+      await this.#refreshing;
+    } catch (cause) {
+      const message = `the hub refused the token with ${status}, and the refresh hook gave no other: ${cause}`;
+      return new PublishError("unauthorized", message, { status, problem, cause });
+    }
   }
+}
+
+/**
+ * @param {string} token
+ * @throws {TypeError} when no header can hold it
+ */
+function checked(token) {
+  try {
+    new Headers({ authorization: `Bearer ${token}` });
+  } catch {
+    // The error of the platform shows the token.
+    throw new TypeError("a bearer token cannot be sent as a header: it has line ends or letters beyond Latin-1");
+  }
+  return token;
+}
+
+/**
+ * @template T
+ * @param {Promise<T>} promise
+ * @param {AbortSignal} signal
+ * @returns {Promise<T>} what the promise gives, or the signal's reason, whichever comes first
+ */
+function unlessStopped(promise, signal) {
+  return new Promise((resolve, reject) => {
+    const stopped = () => reject(signal.reason);
+    if (signal.aborted) stopped();
+    signal.addEventListener("abort", stopped, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", stopped));
+  });
 }
 
 /**
@@ -142,16 +182,9 @@ export class Requests {
  * @param {AbortSignal} signal
  * @returns {Promise<void>}
  */
-function pause(ms, signal) {
-  return new Promise((resolve, reject) => {
-    const aborted = () => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener("abort", aborted);
-      resolve();
-    }, ms);
-    signal.addEventListener("abort", aborted, { once: true });
-  });
+async function pause(ms, signal) {
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
+  const over = new Promise((resolve) => (timer = setTimeout(resolve, ms)));
+  await unlessStopped(over, signal).finally(() => clearTimeout(timer));
 }

@@ -1,5 +1,6 @@
 // Publishing to a hub, from any runtime with `fetch`.
 
+import { unexpected } from "./publish-answer.js";
 import { PublishError } from "./publish-error.js";
 import { Requests } from "./publish-request.js";
 import { Piped } from "./piped.js";
@@ -15,8 +16,8 @@ import { Piped } from "./piped.js";
  *
  * How a topic ends. @typedef {"done" | "error" | "cancelled"} Final
  *
- * What waits for its turn: events that share a request with others, or want one of their own.
- * @typedef {{events: Publication[], alone: boolean, size: number, resolve: (ids: string[]) => void, reject: (error: unknown) => void}} Waiting
+ * What waits for its turn: an event that shares a request with others, or several that want one of their own; as JSON with commas.
+ * @typedef {{json: string, count: number, alone: boolean, resolve: (ids: string[]) => void, reject: (error: unknown) => void}} Waiting
  */
 
 /** Most events, and their most text, of one request that several calls share. */
@@ -102,6 +103,7 @@ export class Publisher {
         },
         signal,
       );
+      if (!Array.isArray(ids)) throw unexpected(200, "it names no ids");
       if (final) await this.#finish(topic, piped.failed ? "error" : "done", idempotencyKey);
       if (piped.failed) throw piped.failed.error;
       return ids;
@@ -125,14 +127,13 @@ export class Publisher {
    * @returns {Promise<string[]>}
    */
   async #enqueue(events, alone) {
-    const keyed = events.map((event) => ({ ...event, idempotencyKey: event.idempotencyKey ?? crypto.randomUUID() }));
-    const size = JSON.stringify(keyed.map(written)).length;
-    if (this.#size > 0 && this.#size + size > MOST_WAITING) {
+    const json = events.map(written).join(",");
+    if (this.#size > 0 && this.#size + json.length > MOST_WAITING) {
       throw new PublishError("queue-full", `${this.#waiting.length} publishes wait for the hub already: wait for them before the next`);
     }
-    this.#size += size;
+    this.#size += json.length;
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ events: keyed, alone, size, resolve, reject });
+      this.#waiting.push({ json, count: events.length, alone, resolve, reject });
       if (!this.#busy) this.#work();
     });
   }
@@ -148,40 +149,55 @@ export class Publisher {
 
   /** What goes into the next request. */
   #next() {
-    let [count, events, size] = [0, 0, 0];
-    for (const waiting of this.#waiting) {
-      events += waiting.events.length;
-      size += waiting.size;
-      if (count > 0 && (waiting.alone || events > MOST_EVENTS || size > MOST_TEXT)) break;
+    let size = 0;
+    let count = 0;
+    for (const { json, alone } of this.#waiting) {
+      size += json.length;
+      if (count > 0 && (alone || count === MOST_EVENTS || size > MOST_TEXT)) break;
       count += 1;
-      if (waiting.alone) break;
+      if (alone) break;
     }
     const next = this.#waiting.splice(0, count);
-    for (const { size } of next) this.#size -= size;
+    for (const { json } of next) this.#size -= json.length;
     return next;
   }
 
-  /** @param {Waiting[]} batch */
+  /**
+   * A refusal is of the whole request, but who is not at fault is not to pay for it: the event at fault is taken out, and the rest
+   * sent again, in its order. Where none is named, as of a request that is too large, the halves are sent by themselves.
+   * @param {Waiting[]} batch
+   */
   async #send(batch) {
-    try {
-      const ids = await this.#store(batch.flatMap(({ events }) => events));
-      for (const { events, resolve } of batch) resolve(ids.splice(0, events.length));
-    } catch (error) {
-      // A refusal is of the whole request: who is not at fault is not to pay for it.
-      const apart = batch.length > 1 && error instanceof PublishError && error.status >= 400 && error.status < 500;
-      if (apart) for (const each of batch) await this.#send([each]);
-      else for (const { reject } of batch) reject(error);
+    const left = [batch];
+    for (let part; (part = left.shift()); ) {
+      try {
+        const ids = await this.#store(part);
+        for (const { count, resolve } of part) resolve(ids.splice(0, count));
+      } catch (error) {
+        const guilty = atFault(part, error);
+        if (guilty >= 0) {
+          part.splice(guilty, 1)[0].reject(error);
+          if (part.length > 0) left.unshift(part);
+        } else if (part.length > 1 && isRefusal(error)) {
+          left.unshift(part.splice(0, part.length >> 1), part);
+        } else {
+          for (const { reject } of part) reject(error);
+        }
+      }
     }
   }
 
   /**
-   * @param {Publication[]} events
+   * @param {Waiting[]} batch
    * @returns {Promise<string[]>}
    */
-  async #store(events) {
-    const body = JSON.stringify(events.map(written));
+  async #store(batch) {
+    const body = `[${batch.map(({ json }) => json).join(",")}]`;
     const init = { body, headers: { "Content-Type": "application/json" } };
-    return (await this.#requests.post("v1/events", () => ({ init }))).ids;
+    const { ids } = await this.#requests.post("v1/events", () => ({ init }));
+    const sent = batch.reduce((sum, { count }) => sum + count, 0);
+    if (ids?.length !== sent) throw unexpected(200, `it names ${ids?.length ?? 0} ids for ${sent} events`);
+    return ids;
   }
 
   /**
@@ -193,13 +209,34 @@ export class Publisher {
   async #finish(topic, reason, idempotencyKey) {
     const init = { body: "", headers: { "Content-Type": "text/plain" } };
     const query = { final: reason, idempotency_key: idempotencyKey };
-    return (await this.#requests.post(path(topic, query), () => ({ init }))).id;
+    const { id } = await this.#requests.post(path(topic, query), () => ({ init }));
+    if (!id) throw unexpected(200, "it names no id");
+    return id;
   }
 }
 
 /** @param {Publication} event */
-function written({ topic, data, type, key, idempotencyKey }) {
-  return { topic, data, event: type, key, idempotency_key: idempotencyKey };
+function written({ topic, data, type, key, idempotencyKey = crypto.randomUUID() }) {
+  return JSON.stringify({ topic, data, event: type, key, idempotency_key: idempotencyKey });
+}
+
+/**
+ * Which part of a batch the hub says is at fault; -1 when it says none. It names the event by its place in the request, `[3].topic`.
+ * @param {Waiting[]} batch
+ * @param {unknown} error
+ */
+function atFault(batch, error) {
+  if (!(error instanceof PublishError) || error.isPassing || batch[0].alone) return -1;
+  const [, place, field] = /^\[(\d+)\]\.?(.*)/.exec(error.field ?? "") ?? [];
+  if (place === undefined || Number(place) >= batch.length) return -1;
+  // Its publisher knows of no batch.
+  error.problem.field = field || undefined;
+  return Number(place);
+}
+
+/** @param {unknown} error */
+function isRefusal(error) {
+  return error instanceof PublishError && error.status >= 400 && !error.isPassing && !error.isUnauthorized;
 }
 
 /**

@@ -73,10 +73,76 @@ test("a batch is stored whole or not at all", async (context) => {
 
 test("of publishes that share a request only the one at fault fails", async (context) => {
   const running = await hub(context);
-  const publisher = new Publisher(running.url);
-  const outcomes = await Promise.allSettled(["x", "x//y", "x"].map((topic, n) => publisher.publish({ topic, data: String(n) })));
-  assert.deepEqual(outcomes.map(({ status }) => status), ["fulfilled", "rejected", "fulfilled"]);
-  assert.deepEqual((await stored(running, "x")).map(({ data }) => data), ["0", "2"]);
+  let requests = 0;
+  const publisher = new Publisher(running.url, {
+    fetch: (...request) => {
+      requests += 1;
+      return fetch(...request);
+    },
+  });
+  const topic = (/** @type {number} */ n) => (n === 3 || n === 77 ? "x//y" : "x");
+  const outcomes = await Promise.allSettled(Array.from({ length: 100 }, (_, n) => publisher.publish({ topic: topic(n), data: String(n) })));
+  const failed = outcomes.flatMap((outcome, n) => (outcome.status === "rejected" ? [{ n, error: outcome.reason }] : []));
+  assert.deepEqual(failed.map(({ n, error }) => [n, error.kind, error.field]), [3, 77].map((n) => [n, "malformed-request", "topic"]));
+  const kept = [...Array(100).keys()].filter((n) => topic(n) === "x");
+  assert.deepEqual((await stored(running, "x")).map(({ data }) => Number(data)), kept);
+  assert.equal(requests, 3);
+});
+
+test("where a refusal names no event the one at fault is found by halves", async (context) => {
+  /** @type {number[]} */
+  const batches = [];
+  const { url } = await serve(context, async (request, response) => {
+    /** @type {{data: string}[]} */
+    const events = JSON.parse(Buffer.concat(await request.toArray()).toString());
+    batches.push(events.length);
+    if (events.some(({ data }) => data === "5")) response.writeHead(413).end();
+    else response.writeHead(201).end(JSON.stringify({ ids: events.map(({ data }) => `${data}-a`) }));
+  });
+  const publisher = new Publisher(url);
+  const outcomes = await Promise.allSettled([...Array(8).keys()].map((n) => publisher.publish({ topic: "a", data: String(n) })));
+  assert.deepEqual(
+    outcomes.map((outcome) => (outcome.status === "fulfilled" ? outcome.value : outcome.reason.status)),
+    ["0-a", "1-a", "2-a", "3-a", "4-a", 413, "6-a", "7-a"],
+  );
+  assert.deepEqual(batches, [8, 4, 4, 2, 1, 1, 2]);
+});
+
+test("answers that are none of a hub are errors, however long they are", async (context) => {
+  /** @type {(response: import("node:http").ServerResponse) => void} */
+  let answer = () => {};
+  const { url } = await serve(context, (request, response) => void request.resume().on("end", () => answer(response)));
+  const publisher = new Publisher(url, { connectTimeout: 300, retry: { ...QUICK, within: 0 } });
+  const publish = () => publisher.publish({ topic: "a", data: "x" });
+
+  for (const body of ["<h1>Welcome</h1>", "{}", "null", "[]", '{"ids":["1-a","2-a"]}']) {
+    answer = (response) => response.end(body);
+    await assert.rejects(publish(), { kind: "unexpected", status: 200, message: /not one of a hub/ });
+  }
+  answer = (response) => response.end("[]");
+  await assert.rejects(publisher.finish("a"), { kind: "unexpected" });
+  await assert.rejects(publisher.publishStream("a", ["x"]), { kind: "unexpected" });
+
+  // A document without an end is read only so far, and one that stops only so long.
+  const piece = Buffer.alloc(65_536, "x");
+  let written = 0;
+  const endless = (/** @type {number} */ status) => (/** @type {import("node:http").ServerResponse} */ response) => {
+    response.writeHead(status);
+    const write = () => {
+      while (!response.destroyed && response.write(piece)) written += piece.length;
+    };
+    response.on("drain", write);
+    write();
+  };
+  answer = endless(400);
+  await assert.rejects(publish(), { kind: "status-400", message: /no problem document/ });
+  answer = endless(200);
+  await assert.rejects(publish(), { kind: "unexpected" });
+  assert.ok(written < 64 * 1024 * 1024, `${written} bytes`);
+  answer = (response) => response.writeHead(409).write('{"detail":');
+  await assert.rejects(publish(), { kind: "status-409" });
+  answer = (response) => response.writeHead(201).write('{"ids":');
+  await assert.rejects(publish(), { kind: "timeout", message: /gave no answer within 300 ms/ });
 });
 
 test("what a hub that was killed has not answered is stored once, when it is back", async (context) => {
@@ -170,8 +236,38 @@ test("a refused token is replaced once by the refresh hook, for good when that i
   const other = new Publisher(url, { token: "old", refresh });
   await assert.rejects(other.publish({ topic: "a", data: "x" }), { status: 401, message: /The token has ended/ });
   assert.deepEqual(seen.slice(2), ["Bearer old", "Bearer worse"]);
-  const failing = new Publisher(url, { refresh: () => Promise.reject(new Error("no identity provider")) });
-  await assert.rejects(failing.publish({ topic: "a", data: "x" }), { kind: "unauthorized", message: /no identity provider/ });
+});
+
+test("a refresh hook that fails is asked again after the usual wait, until it is too late", async (context) => {
+  /** @type {string[]} */
+  const seen = [];
+  const { url } = await serve(context, (request, response) => {
+    const token = request.headers.authorization ?? "";
+    seen.push(token);
+    request.resume().on("end", () => response.writeHead(token === "Bearer new" ? 201 : 401).end('{"ids":["1-a"]}'));
+  });
+  let asked = 0;
+  const refresh = () => {
+    asked += 1;
+    if (asked < 4) throw new Error("no identity provider");
+    // A token that no header can hold is none.
+    return asked === 4 ? "line\nend" : "new";
+  };
+  const publisher = new Publisher(url, { token: "old", refresh, retry: QUICK });
+  assert.equal(await publisher.publish({ topic: "a", data: "x" }), "1-a");
+  assert.deepEqual([asked, seen], [5, [...Array(5).fill("Bearer old"), "Bearer new"]]);
+
+  const failing = new Publisher(url, { refresh: () => Promise.reject(new Error("no identity provider")), retry: { ...QUICK, within: 200 } });
+  const unauthorized = { kind: "unauthorized", status: 401, message: /no identity provider/ };
+  await assert.rejects(failing.publish({ topic: "a", data: "x" }), unauthorized);
+  assert.ok(seen.length > 7, `${seen.length} requests`);
+
+  const hanging = new Publisher(url, { refresh: () => new Promise(() => {}) });
+  const publish = hanging.publish({ topic: "a", data: "x" });
+  const before = seen.length;
+  await until("the token is refused", () => seen.length > before);
+  hanging.close();
+  await assert.rejects(publish, { kind: "closed" });
 });
 
 test("a stream is readable while it is published, and ends its topic", async (context) => {
