@@ -1,6 +1,7 @@
 //! Bytes in, a list of events out.
 
 use headwater_event_stream as format;
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyMemoryView, PyString};
 
@@ -45,7 +46,7 @@ impl Decoder {
         let bytes = match data.cast_exact::<PyBytes>() {
             Ok(bytes) => bytes.as_bytes(),
             Err(_) => {
-                copy = PyMemoryView::from(data)?.call_method0("tobytes")?.cast_into::<PyBytes>()?;
+                copy = view(data)?.call_method0("tobytes")?.cast_into::<PyBytes>()?;
                 copy.as_bytes()
             }
         };
@@ -99,6 +100,14 @@ impl Decoder {
     fn has_pending(&self) -> bool {
         self.decoder.has_pending()
     }
+}
+
+/// A view of any buffer.
+fn view<'py>(data: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyMemoryView>> {
+    PyMemoryView::from(data).map_err(|error| match data.get_type().name() {
+        Ok(name) => PyTypeError::new_err(format!("a piece of the stream is of the type {name}; give bytes")),
+        Err(_) => error,
+    })
 }
 
 /// Strings that are likely to come again.

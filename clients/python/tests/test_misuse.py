@@ -5,20 +5,20 @@ import inspect
 import pickle
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
 import pytest
 from stream_server import PATIENCE, StreamServer
+from subscribing import QUICK, attempt, run
 
 import headwater
 from headwater import (
-    Cause,
     Event,
     EventTooLargeError,
     ExhaustedError,
+    MemoryStore,
     Options,
     Problem,
     RejectedError,
@@ -29,12 +29,6 @@ from headwater import (
     subscribe,
 )
 from headwater.starlette import EventStreamResponse, SendTimeoutError
-
-
-@pytest.fixture
-def server() -> Iterator[StreamServer]:
-    with StreamServer() as server:
-        yield server
 
 
 @pytest.mark.parametrize(
@@ -72,7 +66,7 @@ def test_a_subscription_is_entered_once(server: StreamServer) -> None:
         with pytest.raises(RuntimeError, match="entered once"):
             await items.__aenter__()
 
-    asyncio.run(work())
+    run(work())
     with headwater.sync.subscribe(server.url) as items, pytest.raises(RuntimeError, match="entered once"):
         items.__enter__()
     with pytest.raises(RuntimeError, match="entered once"):
@@ -86,6 +80,10 @@ def test_a_subscription_is_entered_once(server: StreamServer) -> None:
         ({"retry": 5}, "retry is of the type int; it has to be of the type Retry"),
         ({"token": b"x"}, "token is of the type bytes"),
         ({"max_event": "x"}, "max_event is of the type str"),
+        ({"max_event": True}, "max_event is of the type bool"),
+        ({"connect_timeout": "5"}, "connect_timeout is of the type str; it has to be a number of seconds"),
+        ({"heartbeat": b"5"}, "heartbeat is of the type bytes"),
+        ({"dedupe": "no"}, "dedupe is of the type str"),
         ({"client": httpx.Client()}, "client is of the type Client; it has to be of the type AsyncClient"),
     ],
 )
@@ -93,6 +91,14 @@ def test_options_of_a_wrong_type(options: Any, message: str) -> None:
     for make in (subscribe, headwater.sync.subscribe):
         with pytest.raises(TypeError, match=message):
             make("http://hub.example/", **options)
+
+
+@pytest.mark.parametrize("options", [{"heartbeat": "5"}, {"retry": True}, {"send_timeout": None}])
+def test_times_of_a_wrong_type(options: Any) -> None:
+    with pytest.raises(TypeError, match="it has to be a number of seconds"):
+        EventStreamResponse(nothing, **options)
+    with pytest.raises(TypeError, match="most of retry is of the type str"):
+        Retry(most="5")  # type: ignore[arg-type]
 
 
 def test_the_signature_shows_every_option() -> None:
@@ -112,21 +118,66 @@ def test_one_thread_reads(server: StreamServer) -> None:
         assert reading.result(PATIENCE) == Event("1")
 
 
-@pytest.mark.parametrize("end", [SystemExit(7), KeyboardInterrupt()], ids=lambda end: type(end).__name__)
-@pytest.mark.parametrize("hook", ["refresh", "on_state"])
+ENDS = pytest.mark.parametrize("end", [SystemExit(7), KeyboardInterrupt()], ids=lambda end: type(end).__name__)
+
+EXPIRING = 'id: 1\nevent: headwater.expiring\ndata: {"expires_at":"soon","session":"s"}\n\n'
+
+
+@ENDS
+@pytest.mark.parametrize("hook", ["refresh", "on_state", "renewal", "on_warning", "load", "save"])
 def test_a_hook_can_end_the_program(server: StreamServer, end: BaseException, hook: str) -> None:
-    def leave(what: Cause | State) -> str:
-        if isinstance(what, Cause) or what.name == "waiting":
+    """It is raised by whoever reads, whichever task has called the hook."""
+
+    class Leaving(MemoryStore):
+        def load(self, key: str) -> str | None:
+            if hook == "load":
+                raise end
+            if hook == "on_warning":
+                raise OSError("cannot load")
+            return None
+
+        def save(self, key: str, id: str) -> None:
+            raise end
+
+    def leave(what: Any, error: Exception | None = None) -> str:
+        if hook != "on_state" or what.name == "waiting":
             raise end
         return ""
 
     threads = threading.active_count()
-    options: Any = {hook: leave}
-    with ThreadPoolExecutor(1) as pool, headwater.sync.subscribe(server.url, retry=Retry(first=0), **options) as items:
-        reading = pool.submit(next, items)
-        server.attempt().answer(401 if hook == "refresh" else 503)
+    options: Any = {"refresh" if hook == "renewal" else hook: leave, "retry": QUICK}
+    if hook in ("load", "save", "on_warning"):
+        options = {"store": Leaving(), "on_warning": leave, "retry": QUICK}
+    with ThreadPoolExecutor(1) as pool, headwater.sync.subscribe(f"{server.url}v1/events", **options) as items:
+        reading = pool.submit(list, items)
+        if hook in ("renewal", "save"):
+            stream = server.attempt()
+            stream.open()
+            stream.write(EXPIRING)
+        elif hook in ("refresh", "on_state"):
+            server.attempt().answer(401 if hook == "refresh" else 503)
         assert reading.exception(PATIENCE) is end
     assert threading.active_count() == threads
+
+
+@ENDS
+def test_a_hook_can_end_the_program_while_it_closes(server: StreamServer, end: BaseException) -> None:
+    class Leaving(MemoryStore):
+        def save(self, key: str, id: str) -> None:
+            raise end
+
+    async def work() -> None:
+        async with subscribe(server.url, store=Leaving()) as items:
+            reading = asyncio.create_task(anext(items))
+            stream = await attempt(server)
+            stream.open()
+            stream.write("id: 1\ndata: 1\n\n")
+            await reading
+            items.acknowledge()
+            with pytest.raises(type(end)):
+                await items.aclose()
+
+    run(work())
 
 
 def test_a_subscription_that_is_forgotten_ends(server: StreamServer) -> None:

@@ -258,11 +258,22 @@ def test_numbers_without_json_are_refused_without_pydantic_too() -> None:
         ({"connect_timeout": 0}, ValueError),
         ({"token": "abc\n"}, ValueError),
         ({"token": b"abc"}, TypeError),
+        ({"connect_timeout": True}, TypeError),
     ],
 )
 def test_options_are_checked_where_they_are_given(options: Any, raised: Any) -> None:
     for kind in (Publisher, Handover, sync.Publisher, sync.Handover):
         with pytest.raises(raised):
+            kind("http://127.0.0.1:7070", **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "raised"),
+    [({"max_queue": "1"}, TypeError), ({"max_body": 1.5}, TypeError), ({"max_body": -1}, ValueError)],
+)
+def test_sizes_are_checked_where_they_are_given(options: Any, raised: Any) -> None:
+    for kind in (Publisher, sync.Publisher):
+        with pytest.raises(raised, match=next(iter(options))):
             kind("http://127.0.0.1:7070", **options)
 
 

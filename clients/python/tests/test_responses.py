@@ -155,6 +155,17 @@ def test_what_cannot_be_read_is_refused(wrong: Any) -> None:
         next(iter_events(wrong))
 
 
+@pytest.mark.parametrize("max_event", ["5", -1, 1.5, True, 1 << 70])
+def test_a_largest_event_that_is_no_number(max_event: Any) -> None:
+    with pytest.raises((TypeError, ValueError), match="max_event is"):
+        iter_events([b"data: 1\n\n"], max_event=max_event)
+
+
+def test_pieces_that_are_no_bytes_are_refused() -> None:
+    with pytest.raises(TypeError, match="a piece of the stream is of the type str; give bytes"):
+        next(iter_events(["data: 1\n\n"]))  # type: ignore[list-item]
+
+
 def test_a_source_that_is_left_is_closed() -> None:
     closed = []
 

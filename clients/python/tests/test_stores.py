@@ -3,22 +3,15 @@
 import asyncio
 import json
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from stream_server import StreamServer
-from test_subscription import QUICK, attempt, run
+from subscribing import QUICK, attempt, run
 
 from headwater import Event, FileStore, MemoryStore, Retry, Subscription, subscribe
 from headwater._subscription.request import address, store_key_of
-
-
-@pytest.fixture
-def server() -> Iterator[StreamServer]:
-    with StreamServer() as server:
-        yield server
 
 
 async def stream_of(server: StreamServer, items: Subscription, text: str) -> list[Any]:
@@ -99,6 +92,29 @@ def test_a_store_that_fails_is_told_and_stops_nothing(server: StreamServer, capl
     with caplog.at_level(logging.WARNING, "headwater"):
         run(work())
     assert [record.getMessage() for record in caplog.records] == [": ".join(warning) for warning in told]
+
+
+def test_what_fails_at_every_save_is_told_once(server: StreamServer, tmp_path: Path) -> None:
+    file = tmp_path / "place.json"
+    file.write_text("not of this store")
+    told: list[str] = []
+
+    async def work() -> None:
+        async with subscribe(server.url, store=FileStore(file), on_warning=lambda what, _: told.append(what)) as items:
+            reading = asyncio.create_task(anext(items))
+            stream = await attempt(server)
+            stream.open()
+            for number in range(1, 6):
+                stream.write(event(number))
+                assert await reading == Event(str(number), id=str(number))
+                reading = asyncio.create_task(anext(items))
+                await asyncio.sleep(0.01)
+            reading.cancel()
+
+    run(work())
+    # It may be a file of somebody else, so it stays as it is.
+    assert file.read_text() == "not of this store"
+    assert told == ["the store could not tell where to start", "the store could not save an id"]
 
 
 def test_saves_do_not_overtake_each_other(server: StreamServer) -> None:

@@ -4,13 +4,14 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 import pytest
 from stream_server import PATIENCE, Attempt, StreamServer
+from subscribing import QUICK, attempt, run
 
 import headwater
 from headwater import (
@@ -30,29 +31,6 @@ from headwater import (
     WrongTypeError,
     subscribe,
 )
-
-T = TypeVar("T")
-
-QUICK = Retry(first=0)
-
-
-@pytest.fixture
-def server() -> Iterator[StreamServer]:
-    with StreamServer() as server:
-        yield server
-
-
-def run(work: Awaitable[T]) -> T:
-    """Runs a test that ends."""
-
-    async def bounded() -> T:
-        return await asyncio.wait_for(work, 2 * PATIENCE)
-
-    return asyncio.run(bounded())
-
-
-async def attempt(server: StreamServer) -> Attempt:
-    return await asyncio.to_thread(server.attempt)
 
 
 async def until(items: Subscription, state: str) -> None:

@@ -53,14 +53,15 @@ class RejectedError(SubscriptionError):
     """The request was refused in a way that trying again does not mend.
 
     Attributes:
-        status: The status of the answer.
-        problem: What the server says.
+        status: The status of the answer; 0 of a redirect whose address cannot be read.
+        problem: What the server says, or what is wrong with its answer.
     """
 
     reason = "rejected"
 
     def __init__(self, status: int, problem: Problem):
-        super().__init__(f"the server refuses the subscription with the status {status}: {problem}")
+        said = f"with the status {status}" if status else "with an answer that cannot be read"
+        super().__init__(f"the server refuses the subscription {said}: {problem}")
         self.status = status
         self.problem = problem
 

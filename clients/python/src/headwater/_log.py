@@ -12,11 +12,29 @@ import httpx
 _address: ContextVar[httpx.URL | None] = ContextVar("headwater_address", default=None)
 
 
+class UnreadableRedirectError(Exception):
+    """An answer leads to an address that cannot be read."""
+
+    def __init__(self) -> None:
+        super().__init__("it redirects, and its Location cannot be read")
+
+
 async def send(client: httpx.AsyncClient, request: httpx.Request, **options: Any) -> httpx.Response:
-    """As `client.send`; its log shows the address without what may be secret in it."""
+    """As `client.send`; its log shows the address without what may be secret in it.
+
+    Raises:
+        UnreadableRedirectError: The client reads where a redirect leads also when it does not follow.
+        httpx.HTTPError: There is no answer.
+    """
     before = _address.set(request.url)
     try:
         return await client.send(request, **options)
+    except httpx.RemoteProtocolError as error:
+        if isinstance(error.__context__, httpx.InvalidURL):
+            raise UnreadableRedirectError from None
+        raise
+    except (httpx.InvalidURL, UnicodeError):
+        raise UnreadableRedirectError from None
     finally:
         _address.reset(before)
 

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, It
 from itertools import chain
 from typing import Any, Protocol, cast
 
+from headwater._checks import check_count
 from headwater._decoder import Decoder, Event, Oversized
 from headwater._pickle import Picklable
 
@@ -67,6 +68,7 @@ def iter_events(response: SyncSource, *, max_event: int = DEFAULT_MAX_EVENT) -> 
         TypeError: The response is of no known kind.
         Exception: Whatever the HTTP client raises when the connection breaks.
     """
+    check_count("max_event", max_event)
     decoder = Decoder(max_event=max_event)
     # Not a generator, which would be resumed for every event.
     return chain.from_iterable(_complete(decoder, piece, max_event) for piece in _pieces(response))
@@ -86,6 +88,7 @@ async def aiter_events(response: AsyncSource, *, max_event: int = DEFAULT_MAX_EV
         TypeError: The response is of no known kind.
         Exception: Whatever the HTTP client raises when the connection breaks.
     """
+    check_count("max_event", max_event)
     decoder = Decoder(max_event=max_event)
     pieces = _async_pieces(response)
     try:

@@ -40,7 +40,8 @@ class FileStore:
     """Keeps ids in a file: a JSON object of keys and ids.
 
     The file is replaced as a whole, so that it holds the old or the new id at any moment, also when the machine
-    fails. It belongs to one process, and to one store in it.
+    fails. It belongs to one process, and to one store in it. A file that is none of ids may be somebody else's: it is
+    left as it is, nothing is kept, and the subscription warns.
 
     Args:
         path: The file, which is made by the first save. Its folder has to be there.

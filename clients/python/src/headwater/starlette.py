@@ -8,7 +8,6 @@ The response is an ASGI application of its own on asyncio; it runs under Uvicorn
 """
 
 import inspect
-import math
 import random
 from collections.abc import AsyncIterable, Awaitable, Callable, Mapping
 from typing import Any
@@ -19,6 +18,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from headwater._checks import check_seconds
 from headwater._problem import is_type
 from headwater._producer import END_ID, SendTimeoutError, Settings, Stream
 from headwater._shutdown import end_streams
@@ -60,7 +60,8 @@ class EventStreamResponse(Response):
 
     Raises:
         ValueError: A time is not positive, or has no end; or `headers` have another `Content-Type`.
-        TypeError: While answering, before the head: what is given or returned is no asynchronous iterator.
+        TypeError: A time is no number. While answering, before the head: what is given or returned is no asynchronous
+            iterator.
     """
 
     media_type = "text/event-stream"
@@ -79,8 +80,8 @@ class EventStreamResponse(Response):
         background: BackgroundTask | None = None,
     ):
         for name, seconds in (("heartbeat", heartbeat), ("retry", retry), ("send_timeout", send_timeout)):
-            if seconds is not None and not 0 < seconds < math.inf:
-                raise ValueError(f"{name} is {seconds}; it has to be more than 0 seconds, and not endless")
+            if seconds is not None or name != "retry":
+                check_seconds(name, seconds, endless=False)
         for name, value in (headers or {}).items():
             if name.lower() == "content-type" and not is_type(value, self.media_type):
                 raise ValueError(f"the Content-Type is {value}, and that of an event stream is {self.media_type}")

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
+from headwater._checks import check_count
 from headwater._hooks import Interrupted
 from headwater._publishing.transport import Options, Transport
 from headwater._subscription.request import address
@@ -66,6 +67,7 @@ class Handover:
         Raises:
             PublishError: The hub makes none.
         """
+        check_count("ttl", ttl, 1)
         body = json.dumps({"subscribe": _listed(topics), "ttl": ttl}).encode()
         try:
             ticket, expires_at = await self._transport.post(

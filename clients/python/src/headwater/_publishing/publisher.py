@@ -11,6 +11,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from headwater._checks import check_count
 from headwater._encode import content, utf8
 from headwater._hooks import Interrupted
 from headwater._publishing.errors import PublishError, closed, is_closed, too_large
@@ -52,10 +53,13 @@ class Publisher:
             `httpx.AsyncClient` with proxies or certificates of your own, which stays yours).
 
     Raises:
-        ValueError: The address or a header cannot be sent.
+        TypeError: An option is not known, or of another type.
+        ValueError: The address or a header cannot be sent, or a number is too small.
     """
 
     def __init__(self, url: str, *, max_queue: int = 16 << 20, max_body: int = 16 << 20, **options: Unpack[Options]):
+        check_count("max_queue", max_queue)
+        check_count("max_body", max_body)
         self._transport = Transport(url, WITHIN, **options)
         self._max_body = max_body
         self._queue: Queue[Told] = Queue(max_queue, BATCH_EVENTS, BATCH_BYTES)

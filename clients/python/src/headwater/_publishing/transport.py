@@ -15,9 +15,10 @@ from urllib.parse import quote, urlencode
 import anyio
 import httpx
 
+from headwater._checks import check_seconds
 from headwater._encode import utf8
 from headwater._hooks import Interrupted, ask, call
-from headwater._log import send
+from headwater._log import UnreadableRedirectError, send
 from headwater._publishing.attempts import Attempts, Retrying
 from headwater._publishing.errors import PublishError, is_closed, refusal
 from headwater._subscription.answer import retry_after
@@ -149,6 +150,9 @@ class Transport:
                     return await self._refused(response)
                 finally:
                     await response.aclose()
+        except UnreadableRedirectError:
+            message = f"what answers at {self._shown()} is no hub: it redirects to an address that cannot be read"
+            return Answer(error=PublishError("not-a-hub", message))
         except httpx.TimeoutException as error:
             return Answer(error=self._late(error))
         except httpx.HTTPError as error:
@@ -218,9 +222,9 @@ def _check(options: Options) -> None:
         value = options.get(name)
         if value is not None and not isinstance(value, kind):
             raise TypeError(f"{name} is {value!r}; it has to be of the type {kind.__name__}")
-    within, patience, token = options.get("within", 0.0), options.get("connect_timeout", 1.0), options.get("token")
-    if not within >= 0 or not patience > 0:
-        raise ValueError("within has to be 0 seconds or more, and connect_timeout more than 0 seconds")
+    check_seconds("within", options.get("within", 0.0), zero=True)
+    check_seconds("connect_timeout", options.get("connect_timeout", 1.0))
+    token = options.get("token")
     if token is not None:
         checked_token(token)
 

@@ -3,6 +3,8 @@
 import random
 from dataclasses import dataclass
 
+from headwater._checks import check_count, check_seconds
+
 # The longest wait a server can ask for, in seconds.
 MOST_FLOOR = 3600.0
 
@@ -22,6 +24,7 @@ class Retry:
         failures: At how many failures in a row the client gives up; `None`: never. A limit of 1 makes one attempt.
 
     Raises:
+        TypeError: Something is no number.
         ValueError: A time is negative, or the limit is below 1.
     """
 
@@ -32,10 +35,9 @@ class Retry:
 
     def __post_init__(self) -> None:
         for name in ("first", "most", "stable"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"{name} of retry is {getattr(self, name)}; it has to be a number of seconds")
-        if self.failures is not None and self.failures < 1:
-            raise ValueError(f"failures of retry is {self.failures}; it has to be 1 or more, or None for no limit")
+            check_seconds(f"{name} of retry", getattr(self, name), zero=True)
+        if self.failures is not None:
+            check_count("failures of retry", self.failures, 1)
 
     def delay(self, failures: int, floor: float) -> float:
         """The wait after this many failures in a row, in seconds, at least `floor`."""

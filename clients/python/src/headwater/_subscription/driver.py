@@ -51,14 +51,11 @@ class Driver:
         dedupe: bool = True,
         client: httpx.AsyncClient | None = None,
     ):
-        for name, seconds in (("connect_timeout", connect_timeout), ("heartbeat", heartbeat)):
-            if seconds is not None and not seconds > 0:
-                raise ValueError(f"{name} is {seconds}; it has to be more than 0 seconds")
         self._requests = Requests(url, method=method, headers=headers, body=body, client=client)
         self._token = None if token is None else checked_token(token)
         self._refresh = refresh
         self._on_state = on_state
-        self._warn = on_warning or log_warning
+        self._on_warning = on_warning or log_warning
         self._core = Core(Settings(retry, connect_timeout, heartbeat, max_event, dedupe, refresh is not None))
         self._saver = None
         if store is not None:
@@ -76,6 +73,8 @@ class Driver:
         self._renewal: asyncio.Task[None] | None = None
         # Held by whoever ends what is under way: whoever reads and whoever closes may do so at the same time.
         self._ending = asyncio.Lock()
+        # What the application has raised in a task that is not its own, until it is told to whoever reads.
+        self._raised: BaseException | None = None
         # Done when whoever waits has to look again.
         self._wake: asyncio.Future[None] | None = None
         # Whether what is under way is not wanted any more.
@@ -144,6 +143,7 @@ class Driver:
             await self._requests.aclose()
             if self._saver is not None:
                 await self._saver.finish()
+            self._raise()
         finally:
             self._tell_changes()
 
@@ -153,6 +153,7 @@ class Driver:
                 self._is_restarted = False
                 await self._stop_work()
             self._tell_changes()
+            self._raise()
             if self._is_new and self._core.action is not Action.STOP:
                 await self._load()
             item = self.take()
@@ -182,6 +183,7 @@ class Driver:
                 self._core.resume(id, stored=True)
         except Exception as error:
             self._warn("the store could not tell where to start", error)
+            self._raise()
 
     async def _work_on(self, action: Action) -> None:
         """Does what the machine asks for, until there is something to tell it or its time is over."""
@@ -313,6 +315,21 @@ class Driver:
             await self._requests.renew(expiring.session, self._token)
         except Exception as error:
             self._warn("the session could not be renewed", error)
+
+    def _warn(self, what: str, error: Exception) -> None:
+        """Tells what does not stop the stream. What is raised meanwhile is for whoever reads."""
+        try:
+            if isinstance(error, Interrupted):
+                raise error.error
+            self._on_warning(what, error)
+        except BaseException as raised:
+            self._raised = raised
+            self._look_again()
+
+    def _raise(self) -> None:
+        raised, self._raised = self._raised, None
+        if raised is not None:
+            raise raised
 
     def _tell_changes(self) -> None:
         while (state := self._core.take_change()) is not None:

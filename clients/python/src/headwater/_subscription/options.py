@@ -8,6 +8,7 @@ from typing import Any, TypeAlias, TypedDict, TypeVar
 
 import httpx
 
+from headwater._checks import check_count, check_seconds
 from headwater._state import State
 from headwater._stores import Store
 from headwater._subscription.backoff import Retry
@@ -34,7 +35,8 @@ class Options(TypedDict, total=False):
             asynchronous. It is waited for. When it raises, it is asked again after the next attempt that is refused.
         on_state: Told every change of state, by whoever reads.
         on_warning: Told in words and with the exception what fails without stopping the stream: a store, a renewal.
-            Default: the log `headwater`.
+            Default: the log `headwater`. What fails at every save alike is told once. What this raises is raised by
+            whoever reads.
         retry: The waiting times between attempts, and how many failures in a row are too many.
         connect_timeout: The longest time until there is the head of an answer, in seconds; default 30.
         heartbeat: How often the server sends a byte at least, in seconds, instead of what its `Headwater-Heartbeat`
@@ -74,6 +76,7 @@ def check(options: Options) -> None:
 
     Raises:
         TypeError: An option is not known, or of another type.
+        ValueError: A number is too small.
     """
     for name in options:
         if name not in Options.__annotations__:
@@ -81,13 +84,17 @@ def check(options: Options) -> None:
     wanted: list[tuple[str, Any, type]] = [
         ("retry", options.get("retry", Retry()), Retry),
         ("token", options.get("token") or "", str),
-        ("max_event", options.get("max_event", 1), int),
+        ("dedupe", options.get("dedupe", True), bool),
     ]
     if options.get("client") is not None:
         wanted.append(("client", options.get("client"), httpx.AsyncClient))
     for name, value, kind in wanted:
         if not isinstance(value, kind):
             raise TypeError(f"{name} is of the type {type(value).__name__}; it has to be of the type {kind.__name__}")
+    check_count("max_event", options.get("max_event", 1))
+    check_seconds("connect_timeout", options.get("connect_timeout", 1.0))
+    if options.get("heartbeat") is not None:
+        check_seconds("heartbeat", options.get("heartbeat"))
 
 
 def show_options(function: F) -> F:

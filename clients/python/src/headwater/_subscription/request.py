@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, quote, urlencode
 
 import httpx
 
-from headwater._log import send
+from headwater._log import UnreadableRedirectError, send
 from headwater._problem import Problem, read_problem
 from headwater._subscription.answer import Answer, is_passing, read_answer
 
@@ -87,7 +87,10 @@ class Requests:
         Raises:
             httpx.HTTPError: There is no answer.
         """
-        response, problem = await self._follow(token, cursor)
+        try:
+            response, problem = await self._follow(token, cursor)
+        except UnreadableRedirectError as error:
+            return Opened(Answer(0, problem=Problem(detail=str(error))), None)
         self.is_answered = True
         status = response.status_code
         if status == 200:

@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from headwater._hooks import ask, call
 from headwater._stores import Store
 
 
@@ -23,6 +24,8 @@ class Saver:
         self._store = store
         self._key = key
         self._failed = failed
+        # What was told of the last save that failed.
+        self._told = ""
         # Given and not saved.
         self._newest: str | None = None
         self._task: asyncio.Task[None] | None = None
@@ -52,14 +55,18 @@ class Saver:
             id, self._newest = self._newest, None
             try:
                 await _call(self._store.save, self._key, id)
+                self._told = ""
             except Exception as error:
-                self._failed(error)
+                # Once is enough of what fails at every save.
+                if repr(error) != self._told:
+                    self._told = repr(error)
+                    self._failed(error)
         self._task = None
 
 
 async def _call(function: Callable[..., Any], *arguments: str) -> Any:
     """Calls it here if it is asynchronous, and on another thread if it may block."""
     if inspect.iscoroutinefunction(function):
-        return await function(*arguments)
-    result = await asyncio.to_thread(function, *arguments)
-    return await result if inspect.isawaitable(result) else result
+        return await ask(function, *arguments)
+    result = await asyncio.to_thread(call, function, *arguments)
+    return await ask(lambda: result)
