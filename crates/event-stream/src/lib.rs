@@ -73,9 +73,13 @@
 //!
 //! `std`, on by default: lets [`memchr`] choose the widest vector instructions when the program runs. Without it the crate
 //! needs no standard library, and uses what the build target guarantees.
+//!
+//! `control`: the control events of a Headwater hub as types ([`control`]). Needs serde and serde_json.
 #![no_std]
 extern crate alloc;
 
+#[cfg(feature = "control")]
+pub mod control;
 mod decoder;
 mod encoder;
 mod event;

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use headwater_event_stream::{Chunk, Decoder};
 
 use super::{Action, Answer, Core, Settings};
-use crate::item::{Closing, Item, TOPIC};
+use crate::item::{Closing, Gap, Item, TOPIC};
 use crate::state::{CloseReason, Reason, State};
 
 /// What happens to a core. All of it may happen at any time, whatever was asked for.
@@ -247,7 +247,7 @@ impl Checked {
                     return;
                 }
                 self.refused = None;
-                self.items.push_back(Item::oversized(before, self.decoder.last_event_id()));
+                self.items.push_back(Item::Gap(Gap::oversized(&before, self.decoder.last_event_id())));
             }
             let (item, own_id) = match self.decoder.decode(&mut chunk) {
                 Ok(None) => return,

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use headwater_event_stream::{Chunk, Decoder};
 
 use super::known::Known;
-use crate::item::{Closing, Item, TOPIC};
+use crate::item::{Closing, Gap, Item, TOPIC};
 
 /// Decodes, and drops what was received before. What it holds is bounded: bytes are decoded only when an item is asked
 /// for, and at most [`SLICE`] of them at a time.
@@ -131,7 +131,7 @@ impl Reader {
                     self.refused = Some(before);
                     return;
                 }
-                self.ready.push_back(Item::oversized(before, self.decoder.last_event_id()));
+                self.ready.push_back(Item::Gap(Gap::oversized(&before, self.decoder.last_event_id())));
             }
             let item = match self.decoder.decode(&mut chunk) {
                 Ok(None) => return,
