@@ -156,7 +156,10 @@ mod tests {
         let [reason, requested, at] = ["lagged", "7", "9"].map(Into::into);
         let expected = Control::Gap(Gap { reason, requested, resumed_at: at, id: "9".into() });
         assert_eq!(read("headwater.gap", gap), Some(expected));
-        assert!(matches!(read("headwater.closing", r#"{"reason":"drain","reconnect_ms":5}"#), Some(Control::Closing(_))));
+        assert!(matches!(
+            read("headwater.closing", r#"{"reason":"drain","reconnect_ms":5}"#),
+            Some(Control::Closing(_))
+        ));
         assert!(matches!(read("headwater.end", r#" {"reason":"done","topic":"t"}"#), Some(Control::End(_))));
         for (kind, data) in [
             ("gap", gap),

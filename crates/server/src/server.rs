@@ -28,7 +28,8 @@ const SLOWEST_DRAIN: f64 = 200.0;
 /// How long connections may take to finish the request they are in when the hub stops.
 const LAST_REQUESTS: Duration = Duration::from_secs(5);
 
-/// A running hub. Dropping it stops it at once, without a drain.
+/// A running hub. Dropping it stops it at once, without a drain and without the answers that are under way; it blocks for the
+/// moment that the threads and the log need to end.
 pub struct Server {
     hub: Arc<Hub>,
     address: SocketAddr,
@@ -202,11 +203,11 @@ impl Server {
     pub fn drain(&self) {
         let mut drain = self.drain.lock().unwrap_or_else(PoisonError::into_inner);
         if drain.is_some() {
-            self.phase.send_replace(Phase::Stopping);
+            raise(&self.phase, Phase::Stopping);
             return;
         }
         self.hub.start_draining();
-        self.phase.send_replace(Phase::Draining);
+        raise(&self.phase, Phase::Draining);
         let sessions = self.hub.sessions();
         let spread = self.hub.settings().drain;
         tracing::info!(sessions, seconds = spread.as_secs(), "draining");
@@ -219,12 +220,12 @@ impl Server {
             while hub.sessions() > 0 && Instant::now() < deadline && *phase.borrow() < Phase::Stopping {
                 std::thread::sleep(Duration::from_millis(10));
             }
-            phase.send_replace(Phase::Stopping);
+            raise(&phase, Phase::Stopping);
         });
         match watcher {
             Ok(thread) => *drain = Some(thread),
             // Without a thread to watch over it there is no drain: stop.
-            Err(_) => drop(self.phase.send_replace(Phase::Stopping)),
+            Err(_) => raise(&self.phase, Phase::Stopping),
         }
     }
 
@@ -256,7 +257,7 @@ impl Server {
         std::thread::Builder::new().name(format!("shard-{index}")).spawn(move || {
             let outcome = run_shard(index, hub, tls, phase.subscribe(), listener, orders);
             // A shard that is gone takes its share of the connections with it: the hub stops as a whole.
-            phase.send_replace(Phase::Stopping);
+            raise(&phase, Phase::Stopping);
             if let Err(error) = &outcome {
                 tracing::error!(%error, index, "a shard failed; the hub stops");
             }
@@ -267,10 +268,19 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.phase.send_replace(Phase::Stopping);
+        raise(&self.phase, Phase::Dropped);
         // Nobody is left to be told.
         let _ = self.wait();
     }
+}
+
+/// The hub is that far on its way to a stop, if it is not further.
+fn raise(phase: &watch::Sender<Phase>, to: Phase) {
+    phase.send_if_modified(|phase| {
+        let is_further = to > *phase;
+        *phase = to.max(*phase);
+        is_further
+    });
 }
 
 /// One listener per shard.
@@ -351,7 +361,7 @@ fn run_shard(
         let desk = tokio::task::spawn_local(embedded::serve(orders, site.clone(), phase.clone()));
         tokio::select! {
             outcome = shard.run() => return outcome,
-            _ = phase.wait_for(|phase| *phase == Phase::Stopping) => {}
+            _ = phase.wait_for(|phase| *phase >= Phase::Stopping) => {}
         }
         // The listener is closed first; then requests that are under way get their answers.
         if let Some(accept) = accept {
@@ -359,7 +369,10 @@ fn run_shard(
         }
         let _ = desk.await;
         let deadline = tokio::time::Instant::now() + LAST_REQUESTS;
-        while std::rc::Rc::strong_count(&site) > 1 && tokio::time::Instant::now() < deadline {
+        while std::rc::Rc::strong_count(&site) > 1
+            && tokio::time::Instant::now() < deadline
+            && *phase.borrow() < Phase::Dropped
+        {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         Ok(())

@@ -96,7 +96,12 @@ pub(crate) fn settings(toml: &str, folder: &TempDir) -> Settings {
     let storage = Storage::Disk(folder.path().to_owned());
     let retry = Duration::from_millis(100);
     let settings = load_str(toml).unwrap_or_else(|error| panic!("{error}"));
-    Settings { listen, storage, retry, shards: 2, access_log: AccessLogTarget::Off, ..settings }
+    // It is of no use on the standard error of tests.
+    let access_log = match settings.access_log {
+        AccessLogTarget::Stderr => AccessLogTarget::Off,
+        named => named,
+    };
+    Settings { listen, storage, retry, shards: 2, access_log, ..settings }
 }
 
 /// Serves the application's routes.

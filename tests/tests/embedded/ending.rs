@@ -1,10 +1,13 @@
 //! How a stream ends when its reader did not end it.
 
-use std::time::{Duration, SystemTime};
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::{Duration, Instant, SystemTime};
 
 use headwater_server::embedded::{Hub, Item, Read};
-use headwater_testkit::{Request, until};
+use headwater_testkit::{Client, Request, until};
 use serde_json::json;
+use tempfile::TempDir;
 
 use crate::app::{App, settings};
 
@@ -37,6 +40,29 @@ fn a_stopping_hub_tells_its_readers_and_gives_its_folder_back() {
     // Nobody holds it any more: it stops at once.
     drop(next);
     assert_eq!(app.next_or_end(&mut back), None);
+}
+
+#[test]
+fn a_hub_that_is_dropped_does_not_wait_for_its_clients() {
+    let folder = TempDir::new().unwrap();
+    let hub = Hub::listen(settings("", &folder)).unwrap();
+    let address = hub.local_addr().unwrap();
+    // A request whose body does not come to its end, and that the hub is reading: it asks for the rest.
+    let mut request = TcpStream::connect(address).unwrap();
+    let head = "POST /v1/tickets HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n";
+    write!(request, "{head}expect: 100-continue\r\ncontent-length: 100\r\n\r\n").unwrap();
+    let mut go_on = [0; "HTTP/1.1 100 Continue\r\n\r\n".len()];
+    request.read_exact(&mut go_on).unwrap();
+    assert!(go_on.starts_with(b"HTTP/1.1 100"));
+    let mut stream = Client::new(address).events("topic=a");
+
+    // A worker of the application's runtime must not be held for as long as a stopping hub has patience with clients.
+    let begun = Instant::now();
+    drop(hub);
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+    assert_eq!(stream.rest(), []);
+    // All its threads have ended: the folder is free.
+    drop(Hub::open(settings("", &folder)).unwrap());
 }
 
 #[test]

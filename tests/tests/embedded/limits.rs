@@ -1,7 +1,11 @@
 //! Sessions within the process count for the limits.
 
+use std::fs;
+
 use headwater_server::embedded::Read;
-use headwater_testkit::Request;
+use headwater_testkit::{Request, until};
+use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::app::App;
 
@@ -18,6 +22,29 @@ fn a_session_too_many_is_sent_away() {
     drop(taken);
     app.figures("a place", |figures| figures.sessions() == 0.0);
     app.subscribe(Read::topics(["a"]));
+}
+
+// OBS-02
+#[test]
+fn who_is_refused_on_a_route_of_the_application_has_a_line_in_the_access_log() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("access.log");
+    let app = App::with(&format!("access_log = {file:?}\n[limits]\nsubject_sessions = 1"));
+    assert_eq!(app.client.get("/mine?topic=users/8/orders").status(), 403);
+    let _mine = app.client.stream(&Request::get("/mine?topic=public"));
+    assert_eq!(app.client.stream(&Request::get("/mine?topic=public")).rest(), []);
+    let lines = until("two lines", || {
+        let text = fs::read_to_string(&file).unwrap();
+        let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        (lines.len() == 2).then_some(lines)
+    });
+    for (line, status, reason, topic) in
+        [(&lines[0], 403, "forbidden", "users/8/orders"), (&lines[1], 200, "sent_away", "public")]
+    {
+        let told =
+            json!([line["kind"], line["status"], line["reason"], line["topics"], line["subject"], line["address"]]);
+        assert_eq!(told, json!(["session", status, reason, [topic], "7", "192.0.2.7"]), "{line}");
+    }
 }
 
 #[test]

@@ -78,6 +78,8 @@ pub(crate) enum Phase {
     Draining,
     /// Connections end after the request they are in.
     Stopping,
+    /// They end at once: nobody waits for the hub any more.
+    Dropped,
 }
 
 /// Serves the connection of a guest. `place` is its place in the budget of connections.
@@ -146,7 +148,7 @@ async fn opened<S: AsyncRead + AsyncWrite + Unpin>(stream: S, site: &Site) -> Op
     let mut phase = site.phase.clone();
     let opening = tokio::select! {
         opening = head::open(stream, limits.head_timeout) => opening,
-        _ = phase.wait_for(|phase| *phase == Phase::Stopping) => return None,
+        _ = phase.wait_for(|phase| *phase >= Phase::Stopping) => return None,
     };
     let (opening, stream) = opening.ok()?;
     match opening {
@@ -196,7 +198,7 @@ async fn serve_http1<S: AsyncRead + AsyncWrite + Unpin + 'static>(
         .max_header_size(limits.head)
         .serve_connection(TokioIo::new(gate), service);
     let mut phase = site.phase.clone();
-    let mut stopping = pin!(phase.wait_for(|phase| *phase == Phase::Stopping));
+    let mut stopping = pin!(phase.wait_for(|phase| *phase >= Phase::Stopping));
     let mut stopped = false;
     let outcome = poll_fn(|cx| {
         if !stopped && stopping.as_mut().poll(cx).is_ready() {

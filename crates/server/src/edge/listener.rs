@@ -59,7 +59,7 @@ pub(crate) async fn accept(listener: TcpListener, site: Rc<Site>, mut phase: wat
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            _ = phase.wait_for(|phase| *phase == Phase::Stopping) => return,
+            _ = phase.wait_for(|phase| *phase >= Phase::Stopping) => return,
         };
         let (stream, peer) = match accepted {
             Ok((stream, peer)) => (stream, peer.ip().to_canonical()),
@@ -83,7 +83,7 @@ pub(crate) async fn accept(listener: TcpListener, site: Rc<Site>, mut phase: wat
         };
         let place = tokio::select! {
             place = site.hub.budget.place() => place,
-            _ = phase.wait_for(|phase| *phase == Phase::Stopping) => return,
+            _ = phase.wait_for(|phase| *phase >= Phase::Stopping) => return,
         };
         let Some(place) = place else { return };
         let place = Place { _budget: place, _address: held };

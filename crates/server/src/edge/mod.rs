@@ -11,4 +11,4 @@ pub(crate) mod rules;
 mod service;
 pub(crate) mod stream;
 pub(crate) mod tls;
-mod trace;
+pub(crate) mod trace;

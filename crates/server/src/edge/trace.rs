@@ -1,5 +1,5 @@
 //! What the access log tells of a request: publishes, and subscriptions that did not become a session. Sessions tell of
-//! themselves when they end.
+//! themselves when they end. Requests of an application's own routes are told of alike.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::flow::publish::{LastId, topic_of_path};
 use crate::observe::{AccessLog, Record, What};
 
 /// A request on its way through the hub.
-pub(super) struct Trace {
+pub(crate) struct Trace {
     begun: Instant,
     about: About,
     /// Of a publish, as announced.
@@ -33,6 +33,11 @@ enum About {
 }
 
 impl Trace {
+    /// Somebody asks for a session, by whatever way.
+    pub(crate) fn session(selection: Arc<Selection>, grant: Option<Arc<Grant>>) -> Self {
+        Self { begun: Instant::now(), about: About::Subscribe, bytes: None, grant, selection: Some(selection) }
+    }
+
     /// Looks at a request.
     pub(super) fn begin(parts: &Parts) -> Self {
         let path = parts.uri.path();
@@ -49,7 +54,7 @@ impl Trace {
     }
 
     /// Notes how it was answered.
-    pub(super) fn end(self, log: &AccessLog, reply: &Reply, address: IpAddr) {
+    pub(crate) fn end(self, log: &AccessLog, reply: &Reply, address: IpAddr) {
         if !log.is_on() {
             return;
         }

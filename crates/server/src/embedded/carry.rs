@@ -18,6 +18,7 @@ use super::{Read, Refusal};
 use crate::api::subscribe::Subscribe;
 use crate::edge::connection::{Phase, Site};
 use crate::edge::stream::{Reader, Reply, StreamBody, check_topics};
+use crate::edge::trace::Trace;
 use crate::flow::deliver::pull::{Pull, spawn_carrier};
 
 /// Requests that may wait for one shard.
@@ -27,6 +28,7 @@ pub(crate) const MOST_WAITING: usize = 64;
 pub(crate) struct Order {
     subscribe: Subscribe,
     reader: Reader,
+    is_allowed: bool,
     reply: oneshot::Sender<Result<Answer, Refusal>>,
 }
 
@@ -50,9 +52,10 @@ struct Pieces(mpsc::Receiver<Bytes>);
 impl Order {
     /// A request, and where its answer comes.
     pub(super) fn new(read: Read, in_process: bool) -> (Self, oneshot::Receiver<Result<Answer, Refusal>>) {
+        let is_allowed = read.is_allowed;
         let (subscribe, reader) = read.split(in_process);
         let (reply, answer) = oneshot::channel();
-        (Self { subscribe, reader, reply }, answer)
+        (Self { subscribe, reader, is_allowed, reply }, answer)
     }
 }
 
@@ -61,7 +64,7 @@ pub(crate) async fn serve(mut orders: mpsc::Receiver<Order>, site: Rc<Site>, mut
     loop {
         let order = tokio::select! {
             order = orders.recv() => order,
-            _ = phase.wait_for(|phase| *phase == Phase::Stopping) => return,
+            _ = phase.wait_for(|phase| *phase >= Phase::Stopping) => return,
         };
         let Some(order) = order else { return };
         let site = site.clone();
@@ -80,12 +83,20 @@ pub(crate) async fn serve(mut orders: mpsc::Receiver<Order>, site: Rc<Site>, mut
 
 /// Answers a request; what has to be carried, if it has become a session.
 async fn begin(site: &Site, order: Order) -> Option<(Pull, mpsc::Sender<Bytes>)> {
-    let Order { subscribe, reader, reply } = order;
+    let Order { subscribe, reader, is_allowed, reply } = order;
+    let trace = Trace::session(subscribe.selection.clone(), reader.grant.clone());
+    let address = reader.source.address;
     let opened = match check_topics(&subscribe.selection, site.hub.settings().limits.topics) {
+        Ok(()) if !is_allowed => Err(Refusal::not_readable().0),
         // What was published before is not new, although this shard may not have got to it yet.
         Ok(()) => site.open(subscribe, reader, site.hub.tail.head()).await,
         Err(problem) => Err(problem),
     };
+    let note = |reply: &Reply| trace.end(&site.hub.access_log, reply, address);
+    match &opened {
+        Ok(opened) => note(opened),
+        Err(problem) => note(&Reply::Whole(problem.clone().into_response())),
+    }
     let whole = |response: Response| {
         let (parts, body) = response.into_parts();
         Answer { parts, body: AnswerBody::Whole(body) }

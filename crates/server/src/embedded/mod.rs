@@ -84,8 +84,9 @@ use crate::edge::connection::Phase;
 use crate::flow::publish::Context;
 use crate::{ReloadError, Server, StartError};
 
-/// A hub in this process. Clones are the same hub; with the last one it stops at once, without a drain, and blocks until its
-/// threads have ended: wait for [`stopped`](Hub::stopped) before.
+/// A hub in this process. Clones are the same hub. With the last one it stops at once, without a drain and without the answers
+/// that are under way. That blocks for the moment that its threads and its log need to end, so that the folder is free again;
+/// what was acknowledged is stored. To end in good order, [`drain`](Hub::drain) and wait for [`stopped`](Hub::stopped).
 #[derive(Clone)]
 pub struct Hub(Arc<Inner>);
 
@@ -211,7 +212,7 @@ impl Hub {
     pub async fn stopped(&self) -> io::Result<()> {
         // Only then are its threads waited for: that takes a bounded time, so that neither the hub nor the runtime is held
         // when nobody waits any more. Without a sender the hub has stopped.
-        let _ = self.0.phase.clone().wait_for(|phase| *phase == Phase::Stopping).await;
+        let _ = self.0.phase.clone().wait_for(|phase| *phase >= Phase::Stopping).await;
         let hub = self.clone();
         tokio::task::spawn_blocking(move || hub.0.server.wait())
             .await

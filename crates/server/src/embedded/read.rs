@@ -35,6 +35,8 @@ pub struct Read {
     address: IpAddr,
     until: Option<SystemTime>,
     rights: Rights,
+    /// Whether all it asks for may be read.
+    pub(super) is_allowed: bool,
     head_only: bool,
 }
 
@@ -64,17 +66,15 @@ impl Read {
     /// topics are not for clients.
     ///
     /// # Errors
-    /// [`Refusal`]: 400 for what cannot be read, 403 for topics that `may_read` does not cover, 406 for a form the hub
-    /// has not.
+    /// [`Refusal`]: 400 for what cannot be read, 406 for a form the hub has not. Topics that `may_read` does not cover are
+    /// refused (403) by the hub, which has a line for it in its access log.
     pub fn request<T: AsRef<str>>(parts: &Parts, may_read: impl IntoIterator<Item = T>) -> Result<Self, Refusal> {
         let may_read: Vec<T> = may_read.into_iter().collect();
         let rights = Rights::parse(&may_read, &[], false)
             .map_err(|error| Problem::malformed("topic", format!("What the request may read {error}.")))?;
         let subscribe = Subscribe::parse(parts)?;
-        if !rights.may_select(&subscribe.selection) {
-            return Err(Refusal::not_readable());
-        }
-        Ok(Self { head_only: parts.method == Method::HEAD, ..Self::of(subscribe, rights) })
+        let is_allowed = rights.may_select(&subscribe.selection);
+        Ok(Self { is_allowed, head_only: parts.method == Method::HEAD, ..Self::of(subscribe, rights) })
     }
 
     fn of(subscribe: Subscribe, rights: Rights) -> Self {
@@ -84,6 +84,7 @@ impl Read {
             address: IpAddr::V4(Ipv4Addr::LOCALHOST),
             until: None,
             rights,
+            is_allowed: true,
             head_only: false,
         }
     }

@@ -80,7 +80,7 @@ pub(super) async fn next_while_serving(
     let mut phase = phase.clone();
     tokio::select! {
         bytes = next(body, idle) => bytes,
-        _ = phase.wait_for(|phase| *phase == Phase::Stopping) => Err(Problem::draining()),
+        _ = phase.wait_for(|phase| *phase >= Phase::Stopping) => Err(Problem::draining()),
     }
 }
 

@@ -73,7 +73,7 @@ impl Context<'_> {
         while let Err(refused) = self.hub.limiter.publish(self.party, events, &self.hub.settings()) {
             tokio::select! {
                 () = tokio::time::sleep(refused.wait.unwrap_or_default()) => {}
-                _ = phase.wait_for(|phase| *phase == Phase::Stopping) => return Err(Problem::draining()),
+                _ = phase.wait_for(|phase| *phase >= Phase::Stopping) => return Err(Problem::draining()),
             }
         }
         Ok(())
