@@ -171,6 +171,33 @@ fn rlb_06_what_a_class_leaves_out_is_told() {
     assert_eq!(answer["gap"]["reason"], "conflated", "{answer}");
 }
 
+// RLB-06, guarantee 4: also to those who come back in the middle of what gave way, and to those who are cut off after every
+// single thing that they are told.
+#[test]
+fn rlb_06_who_comes_back_inside_a_hole_is_told_of_the_rest() {
+    let hub = LocalHub::with("[[class]]\ntopics = [\"prices/**\"]\nconflate = true");
+    let client = hub.client();
+    let mut publisher = client.publisher();
+    // What stays lies between what gives way.
+    let key = |number: u64| if number % 6 == 5 { number.to_string() } else { "x".to_owned() };
+    let published: Vec<u64> = (0..60).map(|n| publish(&mut publisher, "prices/a", &key(n), "1")).collect();
+    let head = client.events("topic=prices/*").head;
+    let (last, epoch) = (published[59], head.header("headwater-cursor").unwrap().split_once('-').unwrap().1);
+    for from in 0..59 {
+        let cursor = format!("{}-{epoch}", published[from]);
+        let received = until(&mut client.resume("topic=prices/*", &cursor), last);
+        assert_nothing_is_missing_silently(&published[from + 1..], &received, published[from]);
+    }
+    let (mut cursor, mut received) = (format!("{}-{epoch}", published[0]), Vec::new());
+    while received.last().is_none_or(|event: &Event| event.seq() < last) {
+        let event = client.resume("topic=prices/*", &cursor).next();
+        cursor.clone_from(&event.id);
+        received.push(event);
+    }
+    assert!(received.iter().filter(|event| event.event == "headwater.gap").count() > 5, "{received:?}");
+    assert_nothing_is_missing_silently(&published[1..], &received, published[0]);
+}
+
 /// A stream whose kernel takes little on its behalf.
 fn reluctant(address: SocketAddr, query: &str) -> Stream {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP)).unwrap();
