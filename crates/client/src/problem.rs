@@ -31,6 +31,11 @@ pub struct Problem {
 const MOST_TEXT: usize = 500;
 
 impl Problem {
+    /// Whether the answer was a problem document, as those of a hub and of what knows hubs are.
+    pub fn is_document(&self) -> bool {
+        self.kind.is_some() || self.title.is_some()
+    }
+
     /// Reads the body of an error answer.
     pub(crate) fn read(content_type: Option<&str>, body: &[u8]) -> Self {
         let document = content_type.is_some_and(|name| crate::http::is_type(name, "application/problem+json"));

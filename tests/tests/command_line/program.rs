@@ -53,6 +53,15 @@ impl Program {
         Self::of(command, hub).variable("TERM", "xterm")
     }
 
+    /// The same with standard output in the file `events` and standard error on a terminal, whose screen is written down in
+    /// the file `screen`.
+    pub(crate) fn watched(hub: SocketAddr, arguments: &[&str]) -> Self {
+        let mut command = Command::new("script");
+        let watched = format!("{} >events", in_shell(arguments));
+        command.args(["--quiet", "--return", "--flush", "--command", &watched, "screen"]);
+        Self::of(command, hub).variable("TERM", "xterm")
+    }
+
     /// The same in front of a pipe to another command.
     pub(crate) fn piped(hub: SocketAddr, arguments: &[&str], to: &str) -> Self {
         let mut command = Command::new("sh");

@@ -87,6 +87,26 @@ fn it_says_why_it_waits_and_stops_when_it_is_told_to() {
 }
 
 #[test]
+fn a_server_that_is_no_hub_is_not_asked_for_five_minutes() {
+    let server = StreamServer::start();
+    let running = publishing_to(&server, &["x", "--quiet"]);
+    // Behind a gateway there may be a hub in a moment.
+    server.attempt().answer(502, &["Content-Type: text/html"], "<h1>Bad gateway</h1>");
+    server.attempt().answer(501, &["Content-Type: text/html"], "<b>Unsupported method</b>");
+    let failure = running.end().failure(1);
+    let expected = "the status 501, which is not the answer of a hub; check the address (<b>Unsupported method</b>)";
+    assert!(failure.contains(expected), "{failure}");
+    server.expect_no_attempt();
+
+    // A hub that was there may come back.
+    let url = server.url("");
+    let _running = Program::new(([127, 0, 0, 1], 1).into(), &["pub", "a", "x", "--url", &url]).start();
+    server.attempt().answer(404, &["Content-Type: application/problem+json"], "");
+    server.attempt().answer(501, &[], "");
+    server.attempt();
+}
+
+#[test]
 fn an_answer_without_an_id_is_not_one_of_a_hub() {
     let server = StreamServer::start();
     let running = publishing_to(&server, &["x"]);

@@ -1,9 +1,10 @@
 //! What `headwater sub` shows, and when it ends.
 
+use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use headwater_testkit::{Client, Hub, LocalHub, Request, until};
+use headwater_testkit::{Client, Hub, LocalHub, Request, StreamServer, until};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -225,4 +226,57 @@ fn whoever_has_read_enough_is_no_error() {
         running.code()
     });
     assert_eq!((code, running.said().as_str()), (Some(0), ""));
+}
+
+#[test]
+fn a_long_replay_shows_how_far_it_is() {
+    let server = StreamServer::start();
+    let url = server.url("");
+    let arguments = ["sub", "a", "--exit-at-end", "--url", &url];
+    let running = Program::watched(([127, 0, 0, 1], 1).into(), &arguments).start();
+    let mut stream = server.attempt();
+    stream.open();
+    let question = server.attempt();
+    assert_eq!(question.request.method, "HEAD");
+    question.answer(200, &["Headwater-Cursor: 1000000-abcd"], "");
+    let screen = running.folder.path().join("screen");
+    let mut events = 250_000..;
+    let shown = until("the bar", || {
+        let event = events.next().unwrap();
+        stream.write(format!("id: {event}-abcd\ndata: x\n\n"));
+        let screen = fs::read_to_string(&screen).unwrap_or_default();
+        screen.contains("% of the log up to its head").then_some(screen)
+    });
+    assert!(shown.contains(" 0 % of the log") && shown.contains("[>"), "{shown:?}");
+    let draws = |screen: &str| screen.matches("% of the log").count();
+    let before = draws(&shown);
+    stream.write(events.by_ref().take(1000).map(|event| format!("id: {event}-abcd\ndata: x\n\n")).collect::<String>());
+    stream.write("id: 750000-abcd\ndata: x\n\n");
+    let shown = until("two thirds", || {
+        let screen = fs::read_to_string(&screen).unwrap();
+        screen.contains("] 67 % of the log").then_some(screen)
+    });
+    assert!(draws(&shown) - before < 500, "it is not drawn for every event");
+    stream.write("id: 1000000-abcd\ndata: x\n\n");
+    let written = running.folder.path().join("events");
+    until("the last event", || fs::read_to_string(&written).unwrap().contains("1000000-abcd").then_some(()));
+    // What it was drawn on is clean afterwards.
+    let screen = fs::read_to_string(&screen).unwrap();
+    running.end().well();
+    assert!(!fs::read_to_string(&written).is_ok_and(|text| text.contains('%')), "{screen}");
+}
+
+#[test]
+fn an_event_that_is_too_large_is_left_out_and_told() {
+    let hub = LocalHub::start();
+    publish(&hub.client(), "a", &"x".repeat(2000));
+    publish(&hub.client(), "a", "small");
+    let arguments = ["sub", "a", "--exit-at-end", "--raw"];
+    assert_eq!(Program::new(hub.address(), &arguments).run().well(), [&"x".repeat(2000), "small"]);
+    let arguments = [&arguments[..], &["--max-event", "1KiB"]].concat();
+    let ended = Program::new(hub.address(), &arguments).run();
+    assert_eq!(ended.errors, "headwater: an event is left out because it is larger than --max-event\n");
+    assert_eq!(ended.well(), ["small"]);
+    let failure = Program::new(hub.address(), &["sub", "a", "--max-event", "1000"]).run();
+    assert!(failure.errors.contains("1000 has no unit") && failure.code == Some(2), "{failure:?}");
 }

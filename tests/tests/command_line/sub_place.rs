@@ -36,6 +36,11 @@ fn after_a_kill_the_next_run_misses_nothing() {
     let folder = TempDir::new().unwrap();
     let running = read(&hub, &folder).start();
     let mut seen = take(&running, 1000);
+    // It is there from the beginning, and says nothing until the first save.
+    until("a place", || {
+        seen.push(running.line());
+        fs::read_to_string(folder.path().join("place.json")).is_ok_and(|text| !text.contains("\"\"")).then_some(())
+    });
     running.signal(Signal::KILL);
     // What it had written by then is in the pipe.
     let killed = running.end();

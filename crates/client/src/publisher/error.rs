@@ -140,7 +140,7 @@ pub(super) fn details(last: &Reason, problem: &Problem) -> String {
 
 /// What an answer said. A hub, and what knows hubs, explains itself with a problem document.
 fn said(problem: &Problem) -> String {
-    match problem.kind.is_some() || problem.title.is_some() {
+    match problem.is_document() {
         true => format!(": {problem}"),
         false => format!(", which is not the answer of a hub; check the address ({problem})"),
     }

@@ -4,15 +4,17 @@ mod input;
 mod receipts;
 
 use std::io::{self, IsTerminal as _, PipeReader};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use headwater_client::{Final, NewEvent, PublishError, Publisher};
+use headwater_client::{Final, NewEvent, PublishError, Publisher, Reason as Failed, Retrying};
 use headwater_event_stream::EventType;
 use headwater_log::Topic;
 use reqwest::Method;
-use tokio::sync::oneshot;
+use reqwest::header::CONTENT_TYPE;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::remote::{CREDENTIAL, Hub, HubOptions, block_on, printable, say};
 use crate::{Failure, signals};
@@ -69,6 +71,8 @@ enum Reason {
 enum Stopped {
     /// There is nobody to publish to.
     Unreached(Failure),
+    /// There is somebody else: why it is no hub.
+    Stranger(String),
     Unstored(Unstored),
     /// Standard input cannot be read, or has what is no event.
     Input(String),
@@ -115,15 +119,30 @@ pub(crate) fn run(command: &Pub) -> Result<(), Failure> {
     })
     .map_err(no_watch)?;
     block_on(async {
-        let publisher = open(&hub, command.quiet)?;
-        let receipts = Receipts::new(Ids::new(command.json, command.quiet));
+        let met = Arc::new(AtomicBool::new(false));
+        let (refusals, mut refused) = mpsc::unbounded_channel();
+        let publisher = open(&hub, command.quiet, met.clone(), refusals)?;
+        let receipts = Receipts::new(Ids::new(command.json, command.quiet), met.clone());
         let mut publishing = Publishing { topic: topic.as_str(), command, publisher, receipts };
         let work = async {
-            reach(&hub, &topic).await.map_err(Stopped::Unreached)?;
+            let is_hub = reach(&hub, &topic).await.map_err(Stopped::Unreached)?;
+            met.fetch_or(is_hub, Ordering::Relaxed);
             publishing.run(stop).await
         };
+        let stranger = async {
+            loop {
+                match refused.recv().await {
+                    Some(why) if !met.load(Ordering::Relaxed) => return why,
+                    Some(_) => {}
+                    None => std::future::pending().await,
+                }
+            }
+        };
         let outcome = tokio::select! {
+            biased;
+            // What was stored is known before what was refused after it.
             outcome = work => outcome,
+            why = stranger => Err(Stopped::Stranger(why)),
             () = overdue(stopped) => Err(Stopped::Overdue),
         };
         outcome.map_err(|stopped| publishing.failure(&hub, stopped))
@@ -138,20 +157,27 @@ async fn overdue(stopped: oneshot::Receiver<()>) {
     }
 }
 
-fn open(hub: &Hub, is_quiet: bool) -> Result<Publisher, Failure> {
-    let mut builder = Publisher::builder(hub.base());
-    if !is_quiet {
-        let told = Mutex::new(String::new());
-        builder = builder.on_retry(move |retrying| {
-            let text = retrying.to_string();
-            let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
-            // Once for each reason, and again when it comes back.
-            if retrying.failures == 1 || *told != text {
-                say(&format!("{}; trying again for up to five minutes", text.trim_end_matches('.')));
-                *told = text;
-            }
-        });
-    }
+/// As long as no hub is `met`, `refusals` is told what the answers say that no hub has given.
+fn open(
+    hub: &Hub,
+    is_quiet: bool,
+    met: Arc<AtomicBool>,
+    refusals: mpsc::UnboundedSender<String>,
+) -> Result<Publisher, Failure> {
+    let told = Mutex::new(String::new());
+    let mut builder = Publisher::builder(hub.base()).on_retry(move |retrying| {
+        let text = retrying.to_string();
+        if !met.load(Ordering::Relaxed) && is_of_stranger(retrying) {
+            // Whoever is done does not want to know.
+            return drop(refusals.send(text));
+        }
+        let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+        // Once for each reason, and again when it comes back.
+        if !is_quiet && (retrying.failures == 1 || *told != text) {
+            say(&format!("{}; trying again for up to five minutes", text.trim_end_matches('.')));
+            *told = text;
+        }
+    });
     if let Some(token) = hub.token()? {
         builder = builder.token(token);
     }
@@ -165,12 +191,26 @@ fn open(hub: &Hub, is_quiet: bool) -> Result<Publisher, Failure> {
     builder.open().map_err(|error| Failure::Arguments(error.to_string()))
 }
 
-/// Asks whether there is anybody at the address at all: a mistyped one is not worth five minutes. Any answer will do.
-async fn reach(hub: &Hub, topic: &Topic) -> Result<(), Failure> {
+/// Whether an answer comes from a server that is no hub. A gateway gives its own while there is no hub behind it: 502 to
+/// 504, and with some more beyond 520.
+fn is_of_stranger(retrying: &Retrying) -> bool {
+    match retrying.reason {
+        Failed::Refused(status) => {
+            (500..600).contains(&status) && !matches!(status, 502..=504 | 520..) && !retrying.problem.is_document()
+        }
+        _ => false,
+    }
+}
+
+/// Asks whether there is anybody at the address at all: a mistyped one is not worth five minutes. Any answer will do;
+/// whether it is one of a hub.
+async fn reach(hub: &Hub, topic: &Topic) -> Result<bool, Failure> {
     let mut path = vec!["v1", "topics"];
     path.extend(topic.as_str().split('/'));
     let request = hub.request(&hub.client()?, Method::HEAD, hub.at(&path))?;
-    hub.ask(request).await.map(drop)
+    let answer = hub.ask(request).await?;
+    let media = answer.headers().get(CONTENT_TYPE).map(|media| media.as_bytes());
+    Ok(matches!(media, Some(b"application/json" | b"application/problem+json")))
 }
 
 /// A publish under way.
@@ -286,6 +326,7 @@ impl Publishing<'_> {
             Stopped::Unfinished(error) => format!("the topic is not ended: {}", said(&error)),
             Stopped::Input(why) => why,
             Stopped::Unreached(failure) => return failure,
+            Stopped::Stranger(why) => why,
             Stopped::Unprinted(error) => {
                 return Failure::Run(format!("all is stored, but not every id could be printed: {error}"));
             }

@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 use std::io::{self, Write as _};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use headwater_client::{PublishError, Receipt, Stored};
 
@@ -12,6 +14,8 @@ pub(super) struct Receipts {
     /// Events handed over.
     taken: u64,
     stored: u64,
+    /// Whether a hub has answered.
+    met: Arc<AtomicBool>,
     /// Why ids could not be printed.
     unprinted: Option<io::Error>,
 }
@@ -41,8 +45,9 @@ impl Ids {
 }
 
 impl Receipts {
-    pub(super) fn new(ids: Ids) -> Self {
-        Self { waiting: VecDeque::new(), ids, taken: 0, stored: 0, unprinted: None }
+    /// None are on their way. With the first event that is stored there is a hub.
+    pub(super) fn new(ids: Ids, met: Arc<AtomicBool>) -> Self {
+        Self { waiting: VecDeque::new(), ids, taken: 0, stored: 0, met, unprinted: None }
     }
 
     /// An event was handed over.
@@ -74,6 +79,7 @@ impl Receipts {
         self.waiting.pop_front();
         let stored = outcome.map_err(|error| Unstored { number, error })?;
         self.stored += 1;
+        self.met.store(true, Ordering::Relaxed);
         self.show(&stored);
         Ok(())
     }

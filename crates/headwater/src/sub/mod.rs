@@ -14,6 +14,7 @@ use clap::Args;
 use clap::builder::RangedU64ValueParser;
 use headwater_client::{Subscription, Warning};
 use headwater_log::{Pattern, Position, Selection};
+use headwater_server::config::{UnitError, parse_size};
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 
 use crate::remote::{Hub, HubOptions, block_on};
@@ -45,6 +46,9 @@ pub(crate) struct Sub {
     /// Print the data alone, as it is, and a line end
     #[arg(long, conflicts_with = "json")]
     raw: bool,
+    /// Largest event, such as 256KiB; what is larger is left out, and told as a gap
+    #[arg(long, value_name = "SIZE", default_value = "16MiB", value_parser = size)]
+    max_event: usize,
     /// Say nothing on standard error but errors
     #[arg(short, long)]
     quiet: bool,
@@ -52,8 +56,6 @@ pub(crate) struct Sub {
     hub: HubOptions,
 }
 
-/// The largest event a hub can be configured for.
-const MOST_EVENT: usize = 1 << 30;
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   headwater sub 'orders/*'                                what is published from now on
@@ -81,11 +83,16 @@ pub(crate) fn run(command: &Sub) -> Result<(), Failure> {
     })
 }
 
+/// Reads a number of bytes.
+fn size(text: &str) -> Result<usize, UnitError> {
+    parse_size(text).map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX))
+}
+
 async fn open(command: &Sub, hub: &Hub) -> Result<(Subscription, UnboundedReceiver<News>), Failure> {
     let (sender, news) = mpsc::unbounded_channel();
     let states = sender.clone();
     let mut builder = Subscription::hub(hub.base(), &command.topics)
-        .max_event(MOST_EVENT)
+        .max_event(command.max_event)
         // Whoever receives the news is gone only when nothing is read any more.
         .on_state(move |state| drop(states.send(News::State(state.clone()))))
         .on_warning(move |warning| {

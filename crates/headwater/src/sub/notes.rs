@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal as _};
 
-use headwater_client::{CloseReason, Item, State};
+use headwater_client::{CloseReason, Gap, Item, State};
 
 use super::Sub;
 use crate::remote;
@@ -44,14 +44,12 @@ impl Notes {
             return;
         }
         match item {
+            Item::Gap(gap) if gap.reason == "oversized" => {
+                self.say("an event is left out because it is larger than --max-event");
+            }
             Item::Gap(gap) => {
-                let (requested, resumed_at) = (&gap.requested, &gap.resumed_at);
-                let range = if resumed_at.is_empty() {
-                    String::new()
-                } else {
-                    format!(" after {requested}, up to {resumed_at}")
-                };
-                self.say(&format!("events are missing{range}; the reason is {}", gap.reason));
+                let Gap { reason, requested, resumed_at, .. } = gap;
+                self.say(&format!("events are missing after {requested}, up to {resumed_at}; the reason is {reason}"));
             }
             Item::Expiring(expiring) => self.say(&format!("the token ends at {}", expiring.expires_at)),
             Item::End(end) => self.say(&format!("the topic {} is finished: {}", end.topic, end.reason)),

@@ -141,7 +141,9 @@ impl Reading {
 
     fn show(&mut self, item: &Item) -> Result<(), Stopped> {
         self.progress.set(item.id());
-        self.progress.pause(|| self.notes.item(item));
+        if !matches!(item, Item::Event(_)) {
+            self.progress.pause(|| self.notes.item(item));
+        }
         match self.lines.write(item) {
             Ok(()) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Stopped::OutputClosed),

@@ -18,7 +18,7 @@ pub(super) fn parse_duration(text: &str) -> Result<Duration, UnitError> {
 ///
 /// # Errors
 /// [`UnitError`] with the right form.
-pub(super) fn parse_size(text: &str) -> Result<u64, UnitError> {
+pub fn parse_size(text: &str) -> Result<u64, UnitError> {
     parse(text, SIZES, "256KiB", 'B')
 }
 
@@ -36,7 +36,7 @@ pub(super) fn format_size(bytes: u64) -> String {
 
 /// Why a text is not a duration or size.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum UnitError {
+pub enum UnitError {
     /// `15` where `15s` is meant.
     #[error("{number} has no unit; write a number with its unit, such as \"{number}{unit}\" or \"{example}\"")]
     NoUnit {
