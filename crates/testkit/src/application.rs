@@ -1,7 +1,7 @@
 //! An application beside the hub that answers over HTTPS as a test says: an identity provider, or whoever is asked about
 //! access.
 
-use std::io::{self, Read, Write};
+use std::io::{self, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,23 +10,14 @@ use std::thread;
 use rustls::{ServerConnection, StreamOwned};
 use tempfile::TempDir;
 
-use crate::{Certificate, PATIENCE};
+use crate::{Certificate, Incoming, PATIENCE};
 
 /// An application on loopback. Its threads end with the test.
 pub struct Application {
     port: u16,
     folder: TempDir,
     script: Arc<Mutex<Script>>,
-    seen: Arc<Mutex<Vec<Asked>>>,
-}
-
-/// A request that it got.
-#[derive(Clone, Debug)]
-pub struct Asked {
-    /// Request line and header fields.
-    pub head: String,
-    /// What followed them.
-    pub body: String,
+    seen: Arc<Mutex<Vec<Incoming>>>,
 }
 
 /// What it does about a request.
@@ -40,21 +31,21 @@ pub enum Scripted {
     Silence,
 }
 
-type Script = Box<dyn Fn(&Asked) -> Scripted + Send>;
+type Script = Box<dyn Fn(&Incoming) -> Scripted + Send>;
 
 impl Application {
     /// One that answers every request as `script` says.
     ///
     /// # Panics
     /// When the system gives no port.
-    pub fn start(script: impl Fn(&Asked) -> Scripted + Send + 'static) -> Self {
+    pub fn start(script: impl Fn(&Incoming) -> Scripted + Send + 'static) -> Self {
         let certificate = Certificate::new();
         let folder = TempDir::with_prefix("headwater-test-").unwrap();
         certificate.write(folder.path());
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let script: Arc<Mutex<Script>> = Arc::new(Mutex::new(Box::new(script)));
-        let seen: Arc<Mutex<Vec<Asked>>> = Arc::default();
+        let seen: Arc<Mutex<Vec<Incoming>>> = Arc::default();
         let (theirs, noted, config) = (script.clone(), seen.clone(), certificate.server());
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -70,7 +61,7 @@ impl Application {
     }
 
     /// From now on it answers like this.
-    pub fn answer(&self, script: impl Fn(&Asked) -> Scripted + Send + 'static) {
+    pub fn answer(&self, script: impl Fn(&Incoming) -> Scripted + Send + 'static) {
         *self.script.lock().unwrap_or_else(PoisonError::into_inner) = Box::new(script);
     }
 
@@ -85,7 +76,7 @@ impl Application {
     }
 
     /// What it was asked so far.
-    pub fn seen(&self) -> Vec<Asked> {
+    pub fn seen(&self) -> Vec<Incoming> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
@@ -103,12 +94,13 @@ impl Scripted {
 }
 
 fn serve(
-    mut stream: StreamOwned<ServerConnection, TcpStream>,
+    stream: StreamOwned<ServerConnection, TcpStream>,
     script: &Mutex<Script>,
-    seen: &Mutex<Vec<Asked>>,
+    seen: &Mutex<Vec<Incoming>>,
 ) -> io::Result<()> {
     stream.sock.set_read_timeout(Some(PATIENCE))?;
-    let asked = read(&mut stream)?;
+    let mut stream = BufReader::new(stream);
+    let Some(asked) = Incoming::read(&mut stream)? else { return Ok(()) };
     seen.lock().unwrap_or_else(PoisonError::into_inner).push(asked.clone());
     let scripted = script.lock().unwrap_or_else(PoisonError::into_inner)(&asked);
     match scripted {
@@ -117,29 +109,10 @@ fn serve(
         Scripted::Answer(status, fields, body) => {
             let mut head = format!("HTTP/1.1 {status} Scripted\r\ncontent-length: {}\r\n", body.len());
             fields.iter().for_each(|field| head.push_str(&format!("{field}\r\n")));
+            let stream = stream.get_mut();
             stream.write_all(format!("{head}\r\n{body}").as_bytes())?;
             stream.flush()?;
         }
     }
     Ok(())
-}
-
-fn read(stream: &mut impl Read) -> io::Result<Asked> {
-    let mut bytes = Vec::new();
-    loop {
-        let mut room = [0; 4096];
-        let text = String::from_utf8_lossy(&bytes).into_owned();
-        if let Some((head, body)) = text.split_once("\r\n\r\n") {
-            let length = head
-                .lines()
-                .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:")?.trim().parse().ok());
-            if body.len() >= length.unwrap_or(0_usize) {
-                return Ok(Asked { head: head.to_owned(), body: body.to_owned() });
-            }
-        }
-        match stream.read(&mut room)? {
-            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-            n => bytes.extend_from_slice(&room[..n]),
-        }
-    }
 }

@@ -1,7 +1,6 @@
 //! Requests, exactly as they arrive at a server of the test's own.
 
-use std::io::{self, BufRead, BufReader, Read as _};
-use std::net::TcpStream;
+use std::io::{self, BufRead, Read as _};
 
 use crate::fields::single;
 
@@ -23,7 +22,7 @@ impl Incoming {
     ///
     /// # Errors
     /// What the socket says, and `InvalidData` for what is no HTTP/1 request.
-    pub(crate) fn read(stream: &mut BufReader<TcpStream>) -> io::Result<Option<Self>> {
+    pub(crate) fn read(stream: &mut impl BufRead) -> io::Result<Option<Self>> {
         let Some(first) = line(stream)? else { return Ok(None) };
         let mut words = first.split(' ').map(str::to_owned);
         let (Some(method), Some(target)) = (words.next(), words.next()) else { return Err(no_request(&first)) };
@@ -50,7 +49,7 @@ impl Incoming {
         single(&self.fields, name)
     }
 
-    fn read_body(&self, stream: &mut BufReader<TcpStream>) -> io::Result<Vec<u8>> {
+    fn read_body(&self, stream: &mut impl BufRead) -> io::Result<Vec<u8>> {
         let mut body = Vec::new();
         if self.header("transfer-encoding").is_some_and(|coding| coding.eq_ignore_ascii_case("chunked")) {
             loop {
@@ -74,7 +73,7 @@ impl Incoming {
 }
 
 /// The next line without its CR LF; `None` at the end.
-fn line(stream: &mut BufReader<TcpStream>) -> io::Result<Option<String>> {
+fn line(stream: &mut impl BufRead) -> io::Result<Option<String>> {
     let mut bytes = Vec::new();
     stream.read_until(b'\n', &mut bytes)?;
     let line = String::from_utf8_lossy(&bytes);

@@ -54,7 +54,7 @@ mod subscriber;
 mod wait;
 
 pub use answer::{Answer, Head};
-pub use application::{Application, Asked, Scripted};
+pub use application::{Application, Scripted};
 pub use binary::{built, headwater, python};
 pub use black_hole::BlackHole;
 pub use body::Source;

@@ -3,7 +3,7 @@
 use headwater_testkit::{StreamServer, TestService};
 use serde_json::json;
 
-use crate::services::{event, quick, quick_with, store};
+use crate::services::{after_two, event, quick, quick_with, store};
 
 scenarios!(
     what_was_received_before_is_dropped_after_a_reconnect,
@@ -78,11 +78,7 @@ fn an_event_without_an_id_of_its_own_is_never_dropped(service: &TestService) {
 fn after_a_start_from_a_stored_cursor_its_event_is_dropped(service: &TestService) {
     let server = StreamServer::start();
     let options = quick_with(json!({ "store": store() }));
-    let mut first = service.subscribe(&server.url("/"), options.clone());
-    let mut attempt = server.attempt();
-    attempt.open();
-    attempt.write(event(1) + &event(2));
-    first.expect_data(&["1", "2"]);
+    let (mut first, mut attempt) = after_two(service, &server, &options);
     first.hold();
     attempt.write("data: x\n\n");
     first.expect_data(&["x"]);

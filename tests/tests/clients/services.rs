@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use headwater_testkit::{Subscriber, TestService, built};
+use headwater_testkit::{Attempt, StreamServer, Subscriber, TestService, built};
 use serde_json::{Value, json};
 
 /// The Rust client's service, one for all tests of this process: it ends when its standard input does.
@@ -52,6 +52,17 @@ pub(crate) fn with(mut options: Value, more: Value) -> Value {
 pub(crate) fn store() -> String {
     static USED: AtomicUsize = AtomicUsize::new(0);
     format!("store {}", USED.fetch_add(1, Ordering::Relaxed))
+}
+
+/// A client with these options that has got the events 1 and 2, and where it has them from.
+#[track_caller]
+pub(crate) fn after_two(service: &TestService, server: &StreamServer, options: &Value) -> (Subscriber, Attempt) {
+    let mut client = service.subscribe(&server.url("/"), options.clone());
+    let mut attempt = server.attempt();
+    attempt.open();
+    attempt.write(event(1) + &event(2));
+    client.expect_data(&["1", "2"]);
+    (client, attempt)
 }
 
 /// The delay of a waiting state, in milliseconds.

@@ -3,7 +3,7 @@
 use headwater_testkit::{StreamServer, TestService};
 use serde_json::json;
 
-use crate::services::{event, quick_with, store};
+use crate::services::{after_two, event, quick_with, store};
 
 scenarios!(
     a_second_client_goes_on_where_the_first_was,
@@ -15,12 +15,8 @@ scenarios!(
 fn a_second_client_goes_on_where_the_first_was(service: &TestService) {
     let server = StreamServer::start();
     let options = quick_with(json!({ "store": store() }));
-    let mut first = service.subscribe(&server.url("/"), options.clone());
-    let mut attempt = server.attempt();
+    let (mut first, mut attempt) = after_two(service, &server, &options);
     assert_eq!(attempt.cursor(), None);
-    attempt.open();
-    attempt.write(event(1) + &event(2));
-    first.expect_data(&["1", "2"]);
     // Asking for the third, it has handled the second; and that is seen when the third comes.
     attempt.write(event(3));
     first.expect_data(&["3"]);
@@ -36,11 +32,7 @@ fn a_second_client_goes_on_where_the_first_was(service: &TestService) {
 fn what_was_not_handled_comes_again(service: &TestService) {
     let server = StreamServer::start();
     let options = quick_with(json!({ "store": store() }));
-    let mut first = service.subscribe(&server.url("/"), options.clone());
-    let mut attempt = server.attempt();
-    attempt.open();
-    attempt.write(event(1) + &event(2));
-    first.expect_data(&["1", "2"]);
+    let (mut first, mut attempt) = after_two(service, &server, &options);
     // The application fails in the middle of its work with the third, and asks for no more.
     first.hold();
     attempt.write(event(3) + &event(4) + &event(5));
@@ -73,11 +65,7 @@ fn an_id_without_data_is_stored(service: &TestService) {
 
 fn another_name_is_another_place(service: &TestService) {
     let server = StreamServer::start();
-    let mut first = service.subscribe(&server.url("/"), quick_with(json!({ "store": store() })));
-    let mut attempt = server.attempt();
-    attempt.open();
-    attempt.write(event(1) + &event(2));
-    first.expect_data(&["1", "2"]);
+    let (mut first, _attempt) = after_two(service, &server, &quick_with(json!({ "store": store() })));
     first.stop();
     let _second = service.subscribe(&server.url("/"), quick_with(json!({ "store": store() })));
     assert_eq!(server.attempt().cursor(), None);
