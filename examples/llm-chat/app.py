@@ -16,16 +16,18 @@ from answers import Answers
 from fastapi import Body, FastAPI, Request, Response
 from fastapi.responses import FileResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
-from headwater import Handover, Publisher
+from headwater import Handover, Publisher, Retry
 from headwater.starlette import to_hub
 
+# After the hub was away, workers hear of each other before one takes another for dead.
+RETRY = Retry(most=settings.BEAT)
 PAGE = Path(__file__).parent / "page"
 
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     async with (
-        Publisher(settings.HUB, token=settings.HUB_TOKEN) as publisher,
+        Publisher(settings.HUB, token=settings.HUB_TOKEN, retry=RETRY) as publisher,
         Handover(settings.HUB, public_url=settings.PUBLIC_HUB, token=settings.HUB_TOKEN) as handover,
     ):
         app.state.answers = answers = Answers(publisher)

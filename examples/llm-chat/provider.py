@@ -1,7 +1,7 @@
 """The tokens of an answer, from a provider of language models or from the stand-in."""
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 import httpx
@@ -12,7 +12,7 @@ from headwater import aiter_events
 Message = dict[str, str]
 
 
-async def answer(messages: list[Message]) -> AsyncIterator[str]:
+async def answer(messages: list[Message]) -> AsyncGenerator[str, None]:
     """The text of the answer, piece by piece. Who closes it ends the request, and with it the generation."""
     request = {"model": settings.MODEL, "messages": messages, "stream": True}
     async with aclosing(body(request)) as pieces:

@@ -17,5 +17,9 @@ PROVIDER = os.environ.get("PROVIDER_URL")
 PROVIDER_KEY = os.environ.get("PROVIDER_KEY", "")
 MODEL = os.environ.get("PROVIDER_MODEL", "stand-in")
 
+BEAT = float(os.environ.get("WORKER_BEAT", "3"))
+"""How often a worker says that it lives, in seconds. The answers of one that does not are ended after four times as
+long."""
+
 SECONDS_PER_WORD = float(os.environ.get("STAND_IN_PACE", "0.06"))
 """How fast the stand-in is."""

@@ -31,7 +31,7 @@ before(async () => {
   await access(PYTHON).catch(() => assert.fail(`there is no ${PYTHON}; make it with: cargo xtask setup`));
   [browser, hub] = await Promise.all([launch(), Hub.start('retry = "100ms"')]);
   provider = await Provider.start();
-  chat = await Server.start("app:app", WORKERS, { HUB_URL: hub.url, PROVIDER_URL: provider.url });
+  chat = await Server.start("app:app", WORKERS, { HUB_URL: hub.url, PROVIDER_URL: provider.url, WORKER_BEAT: "0.2" });
 });
 
 after(async () => {
@@ -216,6 +216,24 @@ test("leaving is not stopping: the answer goes on without a reader", async () =>
   assert.equal(await ended(again.page), "done");
   assert.equal(await shown(again.page), WHOLE);
   await again.page.close();
+});
+
+test("a worker that is killed leaves no page waiting", async () => {
+  const { page } = await open();
+  const asked = page.waitForResponse((response) => response.url().endsWith("/questions"));
+  await ask(page, "Why?");
+  const worker = (await asked).headers()["x-worker"];
+  await until("half of it is there", async () => (await shown(page)) === HALF);
+  process.kill(Number(worker), "SIGKILL");
+  assert.equal(await ended(page), "error");
+  assert.equal(await shown(page), HALF);
+  // The others are told apart from it, and a new worker takes its place.
+  await ask(page, "And now?");
+  await until("half of the next one is there", async () => (await shown(page)) === HALF);
+  provider.goOn();
+  assert.equal(await ended(page), "done");
+  assert.equal(await shown(page), WHOLE);
+  await page.close();
 });
 
 test("a native EventSource is redirected to the hub, and reads all of it", async () => {
