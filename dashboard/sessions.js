@@ -4,21 +4,20 @@ import * as api from "./api.js";
 import { holder, link, reads, tone, why } from "./describe.js";
 import { find, say, whileSeen } from "./dom.js";
 import { bytes, count, duration, span } from "./format.js";
+import { More } from "./more.js";
 import { complain } from "./problem.js";
 import { Table } from "./table.js";
 
 const EVERY_MS = 3000;
-/** Sessions that one more request brings, and most of them on the page. */
+/** Sessions that one more request brings. */
 const PAGE = 200;
-const MOST = 1000;
 
 /** The list of sessions. */
 export class Sessions {
   #topic = find("session-topic", HTMLInputElement);
   #subject = find("session-subject", HTMLInputElement);
   #note = find("sessions-note", HTMLElement);
-  #more = find("sessions-more", HTMLButtonElement);
-  #limit = PAGE;
+  #more = new More("sessions-more", PAGE, () => this.#refresh());
   #visible = false;
   #refresh;
   #table = new Table(find("sessions-table", HTMLElement), {
@@ -49,12 +48,8 @@ export class Sessions {
     this.#refresh = whileSeen(EVERY_MS, () => this.#visible, () => this.#load());
     find("session-search", HTMLFormElement).addEventListener("submit", (event) => {
       event.preventDefault();
-      this.#limit = PAGE;
+      this.#more.reset();
       router.keep("sessions", { topic: this.#topic.value.trim(), subject: this.#subject.value.trim() });
-      this.#refresh();
-    });
-    this.#more.addEventListener("click", () => {
-      this.#limit = Math.min(this.#limit + PAGE, MOST);
       this.#refresh();
     });
   }
@@ -71,10 +66,10 @@ export class Sessions {
   async #load() {
     const [topic, subject] = [this.#topic.value.trim(), this.#subject.value.trim()];
     try {
-      const { sessions, next } = await api.sessions({ topic, subject, limit: this.#limit });
+      const { sessions, next } = await api.sessions({ topic, subject, limit: this.#more.limit });
       this.#table.empty = topic || subject ? "No open session matches." : "No session is open.";
       this.#table.update(sessions);
-      this.#more.hidden = next === null || this.#limit >= MOST;
+      this.#more.update(next);
       const found = sessions.length === 1 ? "1 session" : `${count(sessions.length)} sessions`;
       const more = next === null ? "" : " of more; the slowest of all are in the overview";
       say(this.#note, `${found}${topic || subject ? " found" : ""}${more}.`);

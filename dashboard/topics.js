@@ -3,23 +3,22 @@
 import * as api from "./api.js";
 import { button, element, facts, find, say, whileSeen } from "./dom.js";
 import { ago, bytes, count } from "./format.js";
+import { More } from "./more.js";
 import { complain } from "./problem.js";
 import { address } from "./router.js";
 import { Table } from "./table.js";
 
 const EVERY_MS = 4000;
-/** Topics that one more request brings, and most of them on the page. */
+/** Topics that one more request brings. */
 const PAGE = 100;
-const MOST = 1000;
 
 /** The list of topics, and one of them in detail. */
 export class Topics {
   #prefix = find("topic-prefix", HTMLInputElement);
   #note = find("topics-note", HTMLElement);
-  #more = find("topics-more", HTMLButtonElement);
+  #more = new More("topics-more", PAGE, () => this.#refresh());
   #detail = find("topic-detail", HTMLElement);
   #router;
-  #limit = PAGE;
   #chosen = "";
   #visible = false;
   #refresh;
@@ -44,12 +43,8 @@ export class Topics {
     this.#refresh = whileSeen(EVERY_MS, () => this.#visible, () => this.#load());
     find("topic-search", HTMLFormElement).addEventListener("submit", (event) => event.preventDefault());
     this.#prefix.addEventListener("input", () => {
-      this.#limit = PAGE;
+      this.#more.reset();
       router.keep("topics", { prefix: this.#prefix.value, topic: this.#chosen });
-      this.#refresh();
-    });
-    this.#more.addEventListener("click", () => {
-      this.#limit = Math.min(this.#limit + PAGE, MOST);
       this.#refresh();
     });
   }
@@ -66,10 +61,10 @@ export class Topics {
   async #load() {
     const prefix = this.#prefix.value.trim();
     try {
-      const { topics, next } = await api.topics({ prefix, limit: this.#limit });
+      const { topics, next } = await api.topics({ prefix, limit: this.#more.limit });
       this.#table.empty = prefix ? `No topic begins with “${prefix}”.` : "No topics yet. Publish an event, and its topic is here.";
       this.#table.update(topics);
-      this.#more.hidden = next === null || this.#limit >= MOST;
+      this.#more.update(next);
       const more = next === null ? "" : `; the first ${topics.length} by name are shown`;
       say(this.#note, `${topics.length === 1 ? "1 topic" : `${count(topics.length)} topics`}${prefix ? ` that begin with ${prefix}` : ""}${more}.`);
       await this.#describe();

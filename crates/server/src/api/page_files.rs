@@ -16,7 +16,7 @@ macro_rules! file {
 }
 
 /// What it loads.
-pub(super) const FILES: [File; 34] = [
+pub(super) const FILES: [File; 35] = [
     file!("api.js", JS),
     file!("app.js", JS),
     file!("chart.js", JS),
@@ -32,6 +32,7 @@ pub(super) const FILES: [File; 34] = [
     file!("icon.svg", "image/svg+xml"),
     file!("line.js", JS),
     file!("live.js", JS),
+    file!("more.js", JS),
     file!("overview.js", JS),
     file!("panel.js", JS),
     file!("problem.js", JS),
