@@ -84,6 +84,12 @@ def test_a_subscription_is_entered_once(server: StreamServer) -> None:
         ({"connect_timeout": "5"}, "connect_timeout is of the type str; it has to be a number of seconds"),
         ({"heartbeat": b"5"}, "heartbeat is of the type bytes"),
         ({"dedupe": "no"}, "dedupe is of the type str"),
+        ({"last_event_id": 5}, "last_event_id is of the type int"),
+        ({"headers": ["a"]}, "headers is of the type list; it has to be of the type Mapping"),
+        ({"headers": {b"a": b"b"}}, "the header b'a' cannot be sent"),
+        ({"body": {"a": 1}}, "body is of the type dict; it has to be of the type bytes or str"),
+        ({"store": "place.json"}, "store is of the type str, which has no load and save"),
+        ({"on_state": "x"}, "on_state is of the type str; it has to be a function"),
         ({"client": httpx.Client()}, "client is of the type Client; it has to be of the type AsyncClient"),
     ],
 )
@@ -178,6 +184,15 @@ def test_a_hook_can_end_the_program_while_it_closes(server: StreamServer, end: B
                 await items.aclose()
 
     run(work())
+
+
+def test_a_subscription_does_not_wait_for_itself(server: StreamServer) -> None:
+    def close(state: State) -> None:
+        items.close()
+
+    items = headwater.sync.subscribe(server.url, on_state=close)
+    with pytest.raises(RuntimeError, match="would never end"), items:
+        next(items)
 
 
 def test_a_subscription_that_is_forgotten_ends(server: StreamServer) -> None:

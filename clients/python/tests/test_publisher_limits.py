@@ -17,7 +17,7 @@ import pytest
 from hubs import Hub
 from servers import PATIENCE
 
-from headwater import Handover, Problem, Publisher, PublishError, Retry, sync
+from headwater import Handover, Problem, Publisher, PublishError, Retry, Retrying, sync
 from headwater._encode import _with_the_standard_library
 
 T = TypeVar("T")
@@ -119,6 +119,38 @@ def test_an_answer_is_bounded_in_time_and_size(answer: Any, status: bytes, kind:
     assert caught.value.reason == kind
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"ids":[]}',
+        b'{"ids":"abc"}',
+        b'{"ids":5}',
+        b'{"ids":[null]}',
+        b'{"ids":["1-a","2-a"]}',
+        b'{"ids":["\\ud800"],"id":"\\n"}',
+        b'{"id":5,"ticket":5,"expires_at":null}',
+        b"[]",
+        b"\xff",
+        b"",
+    ],
+)
+def test_an_answer_that_is_not_one_of_a_hub_is_told(body: bytes) -> None:
+    head = HEAD % (b"201 Created", b"Connection: close\r\nContent-Length: %d\r\n" % len(body))
+    hostile = Hostile(lambda hostile, send: send(head + body))
+
+    async def main() -> None:
+        async with Publisher(hostile.url) as publisher, Handover(hostile.url, token="t") as handover:
+            for asking in (publisher.publish("a", "x"), publisher.finish("a"), handover.ticket(["a"])):
+                with pytest.raises(PublishError) as caught:
+                    await asking
+                assert caught.value.reason == "not-a-hub"
+
+    try:
+        run(main())
+    finally:
+        hostile.stop()
+
+
 def test_a_slow_source_is_not_a_slow_hub(hub: Hub) -> None:
     async def slow() -> AsyncIterator[str]:
         yield "a"
@@ -208,6 +240,10 @@ def test_what_no_hub_takes_is_refused_at_once(hub: Hub) -> None:
         ("x", {"topic": "\ud800"}, ValueError),
         ("x", {"idempotency_key": ""}, ValueError),
         (b"x", {}, TypeError),
+        ("x", {"topic": 5}, TypeError),
+        ("x", {"type": 5}, TypeError),
+        ("x", {"key": b"5"}, TypeError),
+        ("x", {"idempotency_key": 5}, TypeError),
     ],
 )
 @pytest.mark.parametrize("way", ["publish", "stream"])
@@ -259,6 +295,10 @@ def test_numbers_without_json_are_refused_without_pydantic_too() -> None:
         ({"token": "abc\n"}, ValueError),
         ({"token": b"abc"}, TypeError),
         ({"connect_timeout": True}, TypeError),
+        ({"headers": ["a"]}, TypeError),
+        ({"headers": {"a": 5}}, TypeError),
+        ({"refresh": "x"}, TypeError),
+        ({"on_retry": "x"}, TypeError),
     ],
 )
 def test_options_are_checked_where_they_are_given(options: Any, raised: Any) -> None:
@@ -275,6 +315,43 @@ def test_sizes_are_checked_where_they_are_given(options: Any, raised: Any) -> No
     for kind in (Publisher, sync.Publisher):
         with pytest.raises(raised, match=next(iter(options))):
             kind("http://127.0.0.1:7070", **options)
+
+
+def test_a_publisher_belongs_to_one_loop(hub: Hub) -> None:
+    publisher, handover = Publisher(hub.url), Handover(hub.url, token="t")
+
+    async def use() -> None:
+        await publisher.publish("loops", "x")
+        await handover.ticket(["loops"])
+
+    async def close() -> None:
+        for asking in (publisher.publish("loops", "x"), publisher.publish_stream("loops", these("x")), use()):
+            with pytest.raises(RuntimeError, match="used on another event loop already"):
+                await asking
+
+    with contextlib.suppress(PublishError):
+        run(use())
+    run(close())
+
+
+def test_waiting_for_oneself_is_an_error(hub: Hub) -> None:
+    hostile = Hostile(lambda hostile, send: send(HEAD % (b"503 Later", b"Content-Length: 0\r\nConnection: close\r\n")))
+    told: list[str] = []
+
+    def on_retry(retrying: Retrying) -> None:
+        try:
+            publisher.publish("a", "y")
+        except RuntimeError as error:
+            told.append(str(error))
+            raise
+
+    try:
+        publisher = sync.Publisher(hostile.url, on_retry=on_retry)
+        with pytest.raises(RuntimeError, match="would never end"), publisher:
+            publisher.publish("a", "x")
+    finally:
+        hostile.stop()
+    assert len(told) == 1
 
 
 def test_a_wait_that_is_cancelled_leaves_no_noise(hub: Hub) -> None:

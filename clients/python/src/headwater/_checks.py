@@ -1,10 +1,43 @@
-"""Looking at numbers where they are given, as what is wrong with them is noticed late and elsewhere otherwise."""
+"""Looking at what is given where it is given, as what is wrong with it is noticed late and elsewhere otherwise."""
 
 from __future__ import annotations
 
 import math
 from numbers import Real
 from typing import Any
+
+
+def check_type(name: str, value: Any, *kinds: type) -> None:
+    """A value that may be left out.
+
+    Raises:
+        TypeError: It is of none of these types.
+    """
+    if value is not None and not isinstance(value, kinds):
+        wanted = " or ".join(kind.__name__ for kind in kinds)
+        raise TypeError(f"{name} is of the type {type(value).__name__}; it has to be of the type {wanted}")
+
+
+def check_texts(**texts: Any) -> None:
+    """Texts.
+
+    Raises:
+        TypeError: One is something else.
+    """
+    for name, text in texts.items():
+        if not isinstance(text, str):
+            raise TypeError(f"{name} is of the type {type(text).__name__}; it has to be of the type str")
+
+
+def check_functions(**functions: Any) -> None:
+    """Functions, each of which may be left out.
+
+    Raises:
+        TypeError: One cannot be called.
+    """
+    for name, function in functions.items():
+        if function is not None and not callable(function):
+            raise TypeError(f"{name} is of the type {type(function).__name__}; it has to be a function")
 
 
 def check_seconds(name: str, value: Any, *, zero: bool = False, endless: bool = True) -> None:

@@ -30,6 +30,15 @@ class Loop:
         """Calls it there, some time."""
         self._loop.call_soon_threadsafe(function)
 
+    def check_other_thread(self) -> None:
+        """Whoever waits for it on its own thread would wait for ever.
+
+        Raises:
+            RuntimeError: This is its thread.
+        """
+        if threading.current_thread() is self._thread:
+            raise RuntimeError("a function that is called by it waits for it, which would never end; do it elsewhere")
+
     def start(self, work: Coroutine[Any, Any, T]) -> Future[T]:
         """Runs it there. To cancel the future cancels the work. What ends programs ends whoever waits for it, and not
         the thread."""

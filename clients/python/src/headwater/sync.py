@@ -78,7 +78,12 @@ class Subscription:
         """Closes the connection and waits for the store. Items that were not asked for are dropped, and count as not
         handled. The iteration ends, wherever it waits. May be called on any thread, but not by what the subscription
         itself calls.
+
+        Raises:
+            RuntimeError: It is called by what the subscription itself calls.
         """
+        if self._loop is not None:
+            self._loop.check_other_thread()
         with self._lock:
             loop, self._loop = self._loop, None
         if loop is not None:

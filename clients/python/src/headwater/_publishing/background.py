@@ -62,7 +62,16 @@ class Background(Generic[T]):
         return self._loop.start(work)
 
     def run(self, work: Coroutine[Any, Any, R]) -> R:
-        """Runs a coroutine, and waits."""
+        """Runs a coroutine, and waits.
+
+        Raises:
+            RuntimeError: By what it calls itself.
+        """
+        try:
+            self._loop.check_other_thread()
+        except RuntimeError:
+            work.close()
+            raise
         running = self.start(work)
         try:
             return running.result()

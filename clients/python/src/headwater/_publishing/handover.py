@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from headwater._checks import check_count
+from headwater._checks import check_count, check_texts
 from headwater._hooks import Interrupted
 from headwater._publishing.transport import Options, Transport
 from headwater._subscription.request import address
@@ -75,7 +75,7 @@ class Handover:
             )
         except Interrupted as interrupted:
             raise interrupted.error from None
-        return Ticket(str(ticket), str(expires_at))
+        return Ticket(ticket, expires_at)
 
     async def address(self, topics: Sequence[str], *, since: str | None = None, ttl: int = 30) -> str:
         """An address at which a browser subscribes, with a ticket in it: a secret, and for one reader.
@@ -94,6 +94,7 @@ class Handover:
         """
         query = [("topic", topic) for topic in _listed(topics)]
         if since is not None:
+            check_texts(since=since)
             query.append(("since", since))
         if self._transport.has_credential:
             query.append(("ticket", (await self.ticket(topics, ttl=ttl)).ticket))
@@ -116,6 +117,8 @@ def _listed(topics: Sequence[str]) -> list[str]:
     # A string is a sequence of topics of one letter each, which nobody means.
     if isinstance(topics, str) or not topics:
         raise ValueError(f"topics is {topics!r}; it has to be a list of one topic or more")
+    for topic in topics:
+        check_texts(topic=topic)
     return list(topics)
 
 

@@ -11,10 +11,10 @@ from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from headwater._checks import check_count
+from headwater._checks import check_count, check_texts, check_type
 from headwater._encode import content, utf8
 from headwater._hooks import Interrupted
-from headwater._publishing.errors import PublishError, closed, is_closed, too_large
+from headwater._publishing.errors import PublishError, closed, too_large
 from headwater._publishing.piped import Piped
 from headwater._publishing.queue import Final, Job, Queue
 from headwater._publishing.transport import Options, Transport, topic_path
@@ -140,6 +140,7 @@ class Publisher:
         Raises:
             PublishError: It is not ended.
         """
+        check_texts(topic=topic, reason=reason)
         [event_id] = await (await self._put([], end=(topic, reason, uuid.uuid4().hex)))
         return event_id
 
@@ -183,8 +184,8 @@ class Publisher:
         if not isinstance(events, AsyncIterable):
             found = events.__class__.__name__
             raise TypeError(f"the events are of the type {found}; give an asynchronous iterator, or use publish_many")
-        if self._closed:
-            raise is_closed()
+        self._transport.enter()
+        check_names(topic, type, key, idempotency_key)
         idempotency_key = key_of(idempotency_key)
         path = topic_path(topic, event=type, key=key, idempotency_key=idempotency_key)
         piped = Piped(events, most_kept=STREAM_KEPT, largest=self._max_body, quiet=QUIET)
@@ -254,8 +255,7 @@ class Publisher:
     async def _put(
         self, objects: list[bytes], *, alone: bool = False, end: tuple[str, Final, str] | None = None
     ) -> Told:
-        if self._closed:
-            raise is_closed()
+        self._transport.enter()
         told: Told = asyncio.get_running_loop().create_future()
         job = Job(told, objects, alone, end)
         # The hub answers before it has read that much, and closes, so that its answer is often lost.
@@ -316,6 +316,9 @@ class Publisher:
             return [await self._finish(*jobs[0].end)]
         body = b"[" + b",".join(event for job in jobs for event in job.events) + b"]"
         [ids] = await self._transport.post("/v1/events", lambda: body, "application/json", "ids")
+        sent = sum(len(job.events) for job in jobs)
+        if len(ids) != sent:
+            raise self._transport.no_hub(f"it gave {len(ids)} ids for {sent} events")
         return list(ids)
 
     async def _pipe(self, topic: str, path: str, piped: Piped) -> list[str]:
@@ -344,7 +347,8 @@ class Publisher:
     async def _finish(self, topic: str, reason: Final, idempotency_key: str) -> str:
         path = topic_path(topic, final=reason, idempotency_key=idempotency_key)
         [event_id] = await self._transport.post(path, lambda: b"", "text/plain", "id")
-        return str(event_id)
+        assert isinstance(event_id, str)
+        return event_id
 
 
 def pair(of_many: tuple[str, Any]) -> tuple[str, Any]:
@@ -366,6 +370,7 @@ def written(
     Raises:
         TypeError, ValueError: There is no JSON of it.
     """
+    check_names(topic, type, key, idempotency_key)
     data, own_type = content(event)
     members = {
         "topic": topic,
@@ -376,6 +381,17 @@ def written(
     }
     given = {name: value for name, value in members.items() if value is not None}
     return utf8(json.dumps(given, ensure_ascii=False, separators=(",", ":")))
+
+
+def check_names(topic: str, type: str | None, key: str | None, idempotency_key: str | None) -> None:
+    """Looks at what an event has beside its data.
+
+    Raises:
+        TypeError: One of them is no text.
+    """
+    check_texts(topic=topic)
+    for name, value in (("type", type), ("key", key), ("idempotency_key", idempotency_key)):
+        check_type(name, value, str)
 
 
 def key_of(given: str | None) -> str:

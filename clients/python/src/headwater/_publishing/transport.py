@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode
 import anyio
 import httpx
 
-from headwater._checks import check_seconds
+from headwater._checks import check_functions, check_seconds, check_type
 from headwater._encode import utf8
 from headwater._hooks import Interrupted, ask, call
 from headwater._log import UnreadableRedirectError, send
@@ -24,7 +24,7 @@ from headwater._publishing.errors import PublishError, is_closed, refusal
 from headwater._subscription.answer import retry_after
 from headwater._subscription.backoff import Retry
 from headwater._subscription.machine import Cause
-from headwater._subscription.request import address, checked, checked_token, described, tls
+from headwater._subscription.request import address, checked, checked_token, described, fits_header, tls
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -87,11 +87,27 @@ class Transport:
         self._client = options.get("client")
         self._is_own = self._client is None
         self._is_closed = False
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
     def has_credential(self) -> bool:
         """Whether it can say who asks."""
         return self._token is not None or self._refresh is not None
+
+    def enter(self) -> None:
+        """Begins to use it.
+
+        Raises:
+            PublishError: It is closed.
+            RuntimeError: It was used on another event loop, where its connections are.
+        """
+        if self._is_closed:
+            raise is_closed()
+        loop = asyncio.get_running_loop()
+        if self._loop is None:
+            self._loop = loop
+        elif self._loop is not loop:
+            raise RuntimeError("this is used on another event loop already; make one for each, or use headwater.sync")
 
     async def post(self, path: str, body: Body, content_type: str, *wanted: str) -> list[Any]:
         """POSTs until there is an answer that stands, and returns these members of its JSON.
@@ -107,8 +123,7 @@ class Transport:
             Interrupted: A hook wants to end the program.
             Exception: Whatever `on_retry` raises.
         """
-        if self._is_closed:
-            raise is_closed()
+        self.enter()
         now = time.monotonic
         attempts = Attempts(self._retry, self._within, refreshes=self._refresh is not None, now=now())
         while True:
@@ -151,8 +166,7 @@ class Transport:
                 finally:
                     await response.aclose()
         except UnreadableRedirectError:
-            message = f"what answers at {self._shown()} is no hub: it redirects to an address that cannot be read"
-            return Answer(error=PublishError("not-a-hub", message))
+            return Answer(error=self.no_hub("it redirects to an address that cannot be read"))
         except httpx.TimeoutException as error:
             return Answer(error=self._late(error))
         except httpx.HTTPError as error:
@@ -175,10 +189,16 @@ class Transport:
     def _members(self, answer: Answer, names: tuple[str, ...]) -> list[Any]:
         try:
             members = json.loads(answer.body)
-            return [members[name] for name in names]
+            found = [members[name] for name in names]
         except (ValueError, RecursionError, TypeError, LookupError):
-            message = f"what answers at {self._shown()} is no hub: its answer has no {' and '.join(names)}"
-            raise PublishError("not-a-hub", message, status=answer.status) from None
+            found = []
+        if not found or not all(map(_is_member, names, found)):
+            raise self.no_hub(f"its answer has no {' and '.join(names)}", answer.status)
+        return found
+
+    def no_hub(self, why: str, status: int = 0) -> PublishError:
+        """What answers is no hub."""
+        return PublishError("not-a-hub", f"what answers at {self._shown()} is no hub: {why}", status=status)
 
     def _shown(self) -> str:
         return str(self.base.copy_with(userinfo=b""))
@@ -218,10 +238,10 @@ def _check(options: Options) -> None:
     for name in options:
         if name not in Options.__annotations__:
             raise TypeError(f"there is no option {name!r}; there are {', '.join(Options.__annotations__)}")
-    for name, kind in (("retry", Retry), ("client", httpx.AsyncClient)):
-        value = options.get(name)
-        if value is not None and not isinstance(value, kind):
-            raise TypeError(f"{name} is {value!r}; it has to be of the type {kind.__name__}")
+    check_type("retry", options.get("retry", Retry()), Retry)
+    check_type("client", options.get("client"), httpx.AsyncClient)
+    check_type("headers", options.get("headers"), Mapping)
+    check_functions(refresh=options.get("refresh"), on_retry=options.get("on_retry"))
     check_seconds("within", options.get("within", 0.0), zero=True)
     check_seconds("connect_timeout", options.get("connect_timeout", 1.0))
     token = options.get("token")
@@ -246,6 +266,12 @@ def topic_path(topic: str, **query: str | None) -> str:
     given = {name: value for name, value in query.items() if value is not None}
     path = "/".join(quote(segment, safe="") for segment in segments)
     return f"/v1/topics/{path}?{urlencode(given)}"
+
+
+def _is_member(name: str, value: Any) -> bool:
+    """Whether a member of an answer is what a hub says: texts that a header could have, and `ids` a list of them."""
+    texts = value if name == "ids" else [value]
+    return isinstance(texts, list) and all(isinstance(text, str) and fits_header(text) for text in texts)
 
 
 async def _limited(body: AsyncIterator[bytes], limit: anyio.CancelScope, patience: float) -> AsyncIterator[bytes]:

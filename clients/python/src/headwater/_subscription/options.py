@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeAlias, TypedDict, TypeVar
 
 import httpx
 
-from headwater._checks import check_count, check_seconds
+from headwater._checks import check_count, check_functions, check_seconds, check_type
+from headwater._encode import utf8
 from headwater._state import State
 from headwater._stores import Store
 from headwater._subscription.backoff import Retry
 from headwater._subscription.machine import Cause
+from headwater._subscription.request import NAME
 
 Refresh: TypeAlias = Callable[[Cause], str | Awaitable[str]]
 OnState: TypeAlias = Callable[[State], Any]
@@ -76,21 +79,26 @@ def check(options: Options) -> None:
 
     Raises:
         TypeError: An option is not known, or of another type.
-        ValueError: A number is too small.
+        ValueError: A number is too small, or a text cannot be sent.
     """
     for name in options:
         if name not in Options.__annotations__:
             raise TypeError(f"subscribe has no option {name!r}; its options are {', '.join(Options.__annotations__)}")
-    wanted: list[tuple[str, Any, type]] = [
-        ("retry", options.get("retry", Retry()), Retry),
-        ("token", options.get("token") or "", str),
-        ("dedupe", options.get("dedupe", True), bool),
-    ]
-    if options.get("client") is not None:
-        wanted.append(("client", options.get("client"), httpx.AsyncClient))
-    for name, value, kind in wanted:
-        if not isinstance(value, kind):
-            raise TypeError(f"{name} is of the type {type(value).__name__}; it has to be of the type {kind.__name__}")
+    check_type("retry", options.get("retry", Retry()), Retry)
+    check_type("client", options.get("client"), httpx.AsyncClient)
+    check_type("headers", options.get("headers"), Mapping)
+    check_type("body", options.get("body"), bytes, str)
+    check_type("dedupe", options.get("dedupe", True), bool)
+    for name in ("token", "method", "last_event_id", "store_key"):
+        check_type(name, options.get(name), str)
+    for name in ("refresh", "on_state", "on_warning"):
+        check_functions(**{name: options.get(name)})
+    store = options.get("store")
+    if store is not None and not (hasattr(store, "load") and hasattr(store, "save")):
+        raise TypeError(f"store is of the type {type(store).__name__}, which has no load and save; see headwater.Store")
+    if re.fullmatch(NAME, options.get("method") or "GET") is None:
+        raise ValueError(f"the method {options.get('method')!r} cannot be sent; give one such as GET or POST")
+    utf8(options.get("last_event_id") or "")
     check_count("max_event", options.get("max_event", 1))
     check_seconds("connect_timeout", options.get("connect_timeout", 1.0))
     if options.get("heartbeat") is not None:

@@ -39,6 +39,9 @@ LEFT_OUT = ("ticket", "last_event_id", "lastEventId", "lastEventID")
 MOST_UNPACKED = 64 * 1024
 PACKED = ("gzip", "x-gzip", "deflate")
 
+# Names of headers and methods.
+NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+
 EVENTS = "/v1/events"
 
 
@@ -197,8 +200,11 @@ def address(url: str) -> httpx.URL:
     """Reads an address.
 
     Raises:
+        TypeError: It is no text.
         ValueError: It is not http or https, or cannot be read.
     """
+    if not isinstance(url, str):
+        raise TypeError(f"the address is of the type {type(url).__name__}; it has to be of the type str")
     shown = re.sub("//.*@", "//", re.split("[?#]", url)[0])
     try:
         read = httpx.URL(url)
@@ -217,10 +223,12 @@ def checked(name: str, value: str) -> str:
     """The value of a header.
 
     Raises:
+        TypeError: Name or value are no texts.
         ValueError: Name or value have characters that no header can have.
     """
-    is_name = re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name)
-    if is_name and (value == "" or fits_header(value)):
+    if not isinstance(name, str) or not isinstance(value, str):
+        raise TypeError(f"the header {name!r} cannot be sent: its name and value have to be of the type str")
+    if re.fullmatch(NAME, name) and (value == "" or fits_header(value)):
         return value
     raise ValueError(f"the header {name!r} cannot be sent: its name or value has characters that no header can have")
 
@@ -243,7 +251,9 @@ def checked_token(token: str) -> str:
 
 def fits_header(text: str) -> bool:
     """Whether a header field can have this value, which is not empty, as it is."""
-    return re.fullmatch(r"[^\x00-\x20\x7f]([^\x00-\x08\x0a-\x1f\x7f]*[^\x00-\x20\x7f])?", text) is not None
+    never = r"\x7f\ud800-\udfff"
+    ends = rf"[^\x00-\x20{never}]"
+    return re.fullmatch(rf"{ends}([^\x00-\x08\x0a-\x1f{never}]*{ends})?", text) is not None
 
 
 def with_query(url: httpx.URL, name: str, value: str) -> httpx.URL:
