@@ -106,6 +106,18 @@ describe("tabs that share one stream", () => {
     await saw(follower);
   });
 
+  test("a tab with a cursor of its own is given what it lacks, and follows from there", async () => {
+    const leader = await open({ share: true });
+    const first = await stage.hub.publish(stage.topic, "first");
+    await publish();
+    await saw(leader, ["first", ...published]);
+    const follower = await open({ share: true, lastEventId: first });
+    await saw(follower);
+    await publish();
+    await saw(follower);
+    assert.equal(await streams(), 1);
+  });
+
   test("other addresses and other names are other streams", async () => {
     await open({ share: "anna" });
     await open({ share: "bert" });

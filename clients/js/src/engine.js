@@ -99,8 +99,8 @@ export class Engine {
 
   /** @type {Answer | undefined} of the question whether the server speaks long poll */
   first;
-  /** @type {number | undefined} how long it is polled before a stream is tried again, in milliseconds */
-  pollFor;
+  /** How often a stream was tried again. */
+  lookouts = 0;
 
   // What is loaded while the first request is on its way, or only for some options.
   /** @type {typeof import("./doubt.js").doubt | undefined} */
@@ -245,7 +245,7 @@ export class Engine {
       this.become({ name: "connecting" });
       if (this.polling) {
         // A stream is tried next, unless this goes well.
-        this.polling = !this.auto;
+        this.polling = this.options.transport === "poll";
         const { poll } = await import("./poll.js");
         return await poll(this, controller);
       }

@@ -29,7 +29,7 @@ class EventSource extends EventTarget {
   #persistent;
   #engine;
   #onState;
-  /** @type {Record<string, {value: unknown, listener: (event: Event) => void}>} */
+  /** @type {Record<string, {value: unknown, handleEvent: (event: Event) => void}>} */
   #handlers = {};
 
   /**
@@ -40,8 +40,7 @@ class EventSource extends EventTarget {
    */
   constructor(url, init = {}) {
     super();
-    if (!arguments.length) throw new TypeError("an address is needed");
-    if (init !== null && typeof init !== "object") throw new TypeError("the options are no object");
+    if (!arguments.length || typeof (init ?? {}) !== "object") throw new TypeError("an address is needed, and options are an object");
     const { withCredentials, persistent = false, onState, ...options } = init ?? {};
     this.#withCredentials = !!withCredentials;
     this.#persistent = persistent;
@@ -50,7 +49,7 @@ class EventSource extends EventTarget {
     this.#engine = new Engine(
       checked(`${url}`),
       {
-        credentials: withCredentials ? "include" : "same-origin",
+        credentials: withCredentials ? "include" : undefined,
         ...(persistent ? {} : browserLike),
         ...options,
         fetch: this.#fetching(options.fetch ?? fetch),
@@ -88,45 +87,38 @@ class EventSource extends EventTarget {
    */
   #handle(type, value) {
     const old = this.#handlers[type];
-    if ((typeof value !== "object" && typeof value !== "function") || value === null) {
+    if (value !== Object(value)) {
       delete this.#handlers[type];
-      if (old) this.removeEventListener(type, old.listener);
+      this.removeEventListener(type, old);
     } else if (old) {
       old.value = value;
     } else {
       // A handler keeps the place among the listeners where it was first set.
-      const handler = {
+      const handler = (this.#handlers[type] = {
         value,
-        listener: (/** @type {Event} */ event) => {
+        handleEvent: (event) => {
           if (typeof handler.value === "function") handler.value.call(this, event);
         },
-      };
-      this.#handlers[type] = handler;
-      this.addEventListener(type, handler.listener);
+      });
+      this.addEventListener(type, handler);
     }
   }
 
   /** @param {State} state */
   #become(state) {
-    if (this.#readyState === 2) return;
     const before = this.#readyState;
-    const { name } = state;
+    if (before === 2) return;
     this.#onState?.(state);
-    if (name === "open") {
-      this.#readyState = 1;
-      this.dispatchEvent(new Event("open"));
-    } else if (name === "closed" && state.reason === "aborted") {
-      this.#readyState = 2;
-    } else if (name === "waiting" && state.reason === "refused" && !this.#persistent) {
+    const { name } = state;
+    this.#readyState = name === "open" ? 1 : name === "closed" ? 2 : 0;
+    if (name === "waiting" && state.reason === "refused" && !this.#persistent) {
       // The browser's gives up where this client would try again.
       const { status } = state;
       this.#engine.close("finished", new SubscriptionError("rejected", `the server refused with ${status}`, status));
-    } else if (name === "closed") {
-      this.#readyState = 2;
+    } else if (name === "open") {
+      this.dispatchEvent(new Event("open"));
+    } else if (name === "closed" ? state.reason !== "aborted" : before === 1 || name === "waiting") {
       this.dispatchEvent(new Event("error"));
-    } else {
-      this.#readyState = 0;
-      if (before === 1 || name === "waiting") this.dispatchEvent(new Event("error"));
     }
   }
 
@@ -162,8 +154,9 @@ class EventSource extends EventTarget {
   }
 
   static {
+    const { defineProperty } = Object;
     for (const type of EVENTS) {
-      Object.defineProperty(this.prototype, `on${type}`, {
+      defineProperty(this.prototype, `on${type}`, {
         /** @this {EventSource} */
         get() {
           return this.#handlers[type]?.value ?? null;
@@ -173,18 +166,17 @@ class EventSource extends EventTarget {
           this.#handle(type, value);
         },
         configurable: true,
+        enumerable: true,
       });
     }
     // As Web IDL makes them.
-    for (const name of ["url", "readyState", "withCredentials", "close", ...EVENTS.map((type) => `on${type}`)]) {
-      Object.defineProperty(this.prototype, name, { enumerable: true });
+    for (const name of ["url", "readyState", "withCredentials", "close"]) defineProperty(this.prototype, name, { enumerable: true });
+    for (const name of /** @type {const} */ (["CONNECTING", "OPEN", "CLOSED"])) {
+      const constant = { value: this[name], enumerable: true, writable: false, configurable: false };
+      defineProperty(this, name, constant);
+      defineProperty(this.prototype, name, constant);
     }
-    for (const [value, name] of ["CONNECTING", "OPEN", "CLOSED"].entries()) {
-      for (const holder of [this, this.prototype]) {
-        Object.defineProperty(holder, name, { value, enumerable: true, writable: false, configurable: false });
-      }
-    }
-    Object.defineProperty(this.prototype, Symbol.toStringTag, { value: "EventSource", configurable: true });
+    defineProperty(this.prototype, Symbol.toStringTag, { value: "EventSource", configurable: true });
   }
 }
 
@@ -205,9 +197,9 @@ function checked(url) {
  * @param {RequestInit} [init]
  */
 async function answers(inner, url, { credentials, cache, signal } = {}) {
-  if (signal?.aborted) return false;
   const probe = new AbortController();
   try {
+    signal?.throwIfAborted();
     return !!(await inner(url, { mode: "no-cors", credentials, cache, signal: probe.signal }));
   } catch {
     return false;
@@ -221,8 +213,8 @@ async function answers(inner, url, { credentials, cache, signal } = {}) {
  * @param {Exclude<Item, import("./decode.js").StreamEvent>} item
  */
 function control({ kind, id, ...members }) {
-  const named = Object.entries(members).map(([name, value]) => [name.replace(/[A-Z]/, (letter) => `_${letter.toLowerCase()}`), value]);
-  return [`headwater.${kind}`, JSON.stringify(Object.fromEntries(named))];
+  const data = JSON.stringify(members).replace(/"\w+":/g, (name) => name.replace(/[A-Z]/, (letter) => `_${letter.toLowerCase()}`));
+  return [`headwater.${kind}`, data];
 }
 
 export { EventSource, EventSource as HeadwaterEventSource, EventSource as default };

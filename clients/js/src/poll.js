@@ -19,7 +19,7 @@ import { request, within } from "./request.js";
 const WAIT = 25;
 
 /** Most events in one answer: so many have room in every sink. */
-export const LIMIT = 500;
+const LIMIT = 500;
 
 /**
  * Asks once for what comes after the cursor.
@@ -28,7 +28,7 @@ export const LIMIT = 500;
  * @param {number} wait in seconds
  * @returns {Promise<Answer | Outcome>}
  */
-export async function ask(engine, controller, wait) {
+async function ask(engine, controller, wait) {
   const url = new URL(engine.url);
   url.searchParams.set("wait", `${wait}`);
   url.searchParams.set("limit", `${LIMIT}`);
@@ -60,53 +60,49 @@ export async function probe(engine, signal) {
 }
 
 /**
- * Polls until that fails or a stream is to be tried again.
+ * Polls until that fails or a stream is to be tried again, or until a tab that shares a stream has what it lacks.
  * @param {Engine} engine
  * @param {AbortController} controller of the attempt
  * @returns {Promise<Outcome>}
  */
 export async function poll(engine, controller) {
-  const { auto, first } = engine;
+  const { auto, first, lookouts, tabs } = engine;
   const { signal } = controller;
-  const time = auto ? (engine.pollFor ??= engine.options.fallback?.again ?? 300_000) : Infinity;
+  const behind = tabs?.pending;
+  const { again = 300_000 } = engine.options.fallback ?? {};
   engine.first = undefined;
   let answer = first ?? (await ask(engine, controller, 0));
   if (!("events" in answer)) {
-    if (!auto || answer.failed || answer.refused || !answer.error) return answer;
+    if (answer.failed || answer.refused || !answer.error || !(auto || behind)) return answer;
     engine.auto = false;
+    if (behind) tabs.separate();
     return { again: true };
   }
   const opened = performance.now();
-  engine.polling = true;
+  engine.polling ||= !behind;
   engine.become({ name: "open", transport: "poll" });
   while ("events" in answer) {
+    const { events, cursor, gap } = answer;
     await engine.room(signal);
-    deliver(engine, answer, signal);
-    if (performance.now() - opened >= time) {
-      engine.pollFor = 2 * time;
+    // The answer's events may come before the place where a gap resumes, so the cursor stays.
+    const told = gap ? [{ event: "headwater.gap", data: JSON.stringify(gap), id: engine.lastEventId, topic: undefined }] : [];
+    for (const { event: type = "message", data, id, topic } of [...told, ...events]) {
+      // Whoever took the last item may have ended it.
+      signal.throwIfAborted();
+      engine.take(toItem({ kind: "event", type, data, id, topic }), true);
+    }
+    signal.throwIfAborted();
+    engine.move(cursor);
+    if (behind && events.length < LIMIT) {
+      tabs.goOn();
+      return { again: true };
+    }
+    if (auto && performance.now() - opened >= again * 2 ** lookouts) {
+      engine.lookouts++;
       engine.polling = false;
       return { again: true };
     }
-    answer = await ask(engine, controller, WAIT);
+    answer = await ask(engine, controller, behind ? 0 : WAIT);
   }
   return answer;
-}
-
-/**
- * @param {Engine} engine
- * @param {Answer} answer
- * @param {AbortSignal} signal
- */
-export function deliver(engine, { events, cursor, gap }, signal) {
-  if (gap && !signal.aborted) {
-    const { reason, requested, resumed_at: resumedAt } = gap;
-    // The answer's events may come before the place where it resumes, so the cursor stays.
-    engine.take({ kind: "gap", reason, requested, resumedAt, id: engine.lastEventId }, false);
-  }
-  for (const { event: type = "message", data, id, topic } of events) {
-    // Whoever took the last item may have ended it.
-    if (signal.aborted) return;
-    engine.take(toItem({ kind: "event", type, data, id, topic }), true);
-  }
-  if (!signal.aborted) engine.move(cursor);
 }

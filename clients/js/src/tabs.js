@@ -1,18 +1,18 @@
 // One stream for all tabs of an origin.
 //
 // The tab that holds a lock leads: it reads the stream and tells the others each item on a channel. Every tab keeps a cursor
-// of its own, so whoever leads next goes on where it is itself, and the server replays the rest. What the leader tells is numbered: a
+// of its own, so whoever leads next goes on where it is itself, and the server replays the rest. What the leader tells is a chain: a
 // tab that has missed something, or comes with a cursor of its own, asks the server once by long poll for what it lacks, and drops
 // what it then gets twice. Where that is not possible it reads its own stream.
 
 import { keyOf } from "./store.js";
 
-/** @import { Engine, Sink } from "./engine.js" */
+/** @import { Engine } from "./engine.js" */
 /** @import { Item } from "./items.js" */
 
 /**
- * What a leader says. All of it tells where the leader is.
- * @typedef {{leader: string, n: number, id: string, state: any, item?: Item, hasId?: boolean, moved?: boolean}} Message
+ * What a leader says: perhaps an item, and always where the leader is. The names of links tell whether one message follows the other.
+ * @typedef {{from: string, to: string, id: string, state: any, item?: Item, hasId?: boolean}} Message
  */
 
 /** How often a tab asks whether the leader is there, in milliseconds, and how often in vain. */
@@ -28,35 +28,34 @@ const MOST = 1000;
  */
 export async function join(engine) {
   const { init, options, url } = engine;
-  if (!globalThis.navigator?.locks || !globalThis.BroadcastChannel || init.method !== "GET" || init.body != null) return;
+  if (!globalThis.navigator?.locks || !globalThis.BroadcastChannel || init.method !== "GET") return;
   const { share, token, headers, credentials } = options;
   // A name stands for the credentials.
   const key = typeof share === "string" ? [share, keyOf(url)] : [url.href, credentials, token, ...new Headers(headers)];
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(JSON.stringify(key)));
-  return new Tabs(engine, `headwater ${[...new Uint8Array(digest)].join("-")}`);
+  return new Tabs(engine, `headwater ${new Uint8Array(digest)}`);
 }
 
 /** This tab among the others. */
 export class Tabs {
+  /** What came while this tab catches up. @type {Message[] | undefined} */
+  pending;
+
   #engine;
   #name;
-  #me = crypto.randomUUID();
-  /** How many changes this tab has told as a leader. */
-  #told = 0;
   #leading = false;
   /** It has left the others, and reads its own stream. */
   #alone = false;
-  /** Who leads, and the number of its last change that came here. @type {string | undefined} */
-  #leader;
-  #n = 0;
+  /** The link after which the leader's next message follows. */
+  #link = "";
   /** Questions in a row that no leader has answered. */
   #vain = 0;
-  /** What came while it catches up. @type {Message[] | undefined} */
-  #pending;
-  /** @type {{end: AbortController, channel: BroadcastChannel, timer: ReturnType<typeof setInterval>} | undefined} */
-  #member;
-  /** @type {AbortController | undefined} of the request for the lock */
-  #queued;
+  /** @type {BroadcastChannel | undefined} to the others, while it is one of them */
+  #channel;
+  /** @type {ReturnType<typeof setInterval> | undefined} */
+  #timer;
+  /** Gives up the lock, or the request for it. */
+  #lock = new AbortController();
 
   /**
    * @param {Engine} engine
@@ -66,165 +65,140 @@ export class Tabs {
     this.#engine = engine;
     this.#name = name;
     const { sink } = engine;
-    /** @type {Sink} */
     engine.sink = {
+      ...sink,
       item: (item, hasId) => {
-        this.#tell({ item, hasId });
+        this.#tell(true, item, hasId);
         sink.item(item, hasId);
       },
       cursor: (id) => {
-        this.#tell({ moved: true });
+        this.#tell(true);
         sink.cursor(id);
       },
       state: (state) => {
         if (state.name === "closed" || (state.name === "waiting" && state.reason === "offline")) this.#leave();
-        else this.#tell({});
-        sink.state?.(state);
+        else this.#tell(false);
+        sink.state(state);
       },
-      room: () => sink.room?.(),
     };
   }
 
   /** @returns {boolean} whether another tab reads the stream */
   follows() {
-    if (!this.#member && !this.#alone) this.#join();
-    return !this.#leading && !this.#alone;
+    if (!this.#channel && !this.#alone) this.#join();
+    if (this.pending) this.#engine.polling = true;
+    return !this.#leading && !this.#alone && !this.pending;
+  }
+
+  /** This tab has caught up: takes what the leader told meanwhile. */
+  goOn() {
+    const { pending = [] } = this;
+    this.pending = undefined;
+    this.#engine.connection++;
+    for (const message of pending) this.#take(message);
+  }
+
+  /** Leaves the others for good. */
+  separate() {
+    this.#alone = true;
+    this.#leave();
+    this.#engine.restart();
   }
 
   #join() {
-    const channel = new BroadcastChannel(this.#name);
-    channel.onmessage = ({ data }) => this.#hear(data);
-    const timer = setInterval(() => this.#check(), CHECK * (1 + Math.random() / 3));
-    this.#member = { end: new AbortController(), channel, timer };
+    this.#channel = new BroadcastChannel(this.#name);
+    this.#channel.onmessage = ({ data }) => this.#hear(data);
+    this.#timer = setInterval(() => this.#check(), CHECK * (1 + Math.random() / 3));
     this.#queue();
-    channel.postMessage("who leads?");
   }
 
   #leave() {
-    const member = this.#member;
-    this.#member = this.#leader = this.#pending = undefined;
+    clearInterval(this.#timer);
+    this.#lock.abort();
+    this.#channel?.close();
+    this.#channel = this.pending = undefined;
     this.#leading = false;
-    this.#queued?.abort();
-    member?.end.abort();
-    member?.channel.close();
-    clearInterval(member?.timer);
+  }
+
+  #ask() {
+    this.#channel?.postMessage("who leads?");
   }
 
   /** @param {boolean} [steal] from a leader that is silent */
   async #queue(steal) {
-    const member = this.#member;
-    if (!member) return;
-    this.#queued?.abort();
-    const { signal } = (this.#queued = new AbortController());
+    this.#lock.abort();
+    const { signal } = (this.#lock = new AbortController());
+    this.#ask();
     try {
       await navigator.locks.request(this.#name, steal ? { steal } : { signal }, () => {
-        if (member !== this.#member) return;
+        if (signal.aborted) return;
         this.#leading = true;
-        this.#pending = undefined;
-        this.#tell({});
+        this.pending = undefined;
+        this.#tell(true);
         this.#engine.restart();
-        return new Promise((resolve) => member.end.signal.addEventListener("abort", resolve));
+        return new Promise((resolve) => (signal.onabort = resolve));
       });
     } catch {
       // Given up, or taken away.
-      if (member !== this.#member || !this.#leading) return;
+      if (signal.aborted || !this.#leading) return;
       this.#leading = false;
-      this.#leader = undefined;
+      this.#link = "";
       this.#engine.restart();
       this.#queue();
-      member.channel.postMessage("who leads?");
     }
   }
 
   /** A leader that is frozen keeps its lock: who does not answer leads no longer. */
   #check() {
     if (this.#leading) return;
-    if (this.#vain++ < VAIN) return this.#member?.channel.postMessage("who leads?");
+    if (this.#vain++ < VAIN) return this.#ask();
     this.#vain = 0;
     this.#queue(true);
   }
 
-  /** @param {{item?: Item, hasId?: boolean, moved?: boolean}} change */
-  #tell(change) {
+  /**
+   * @param {boolean} change of the cursor
+   * @param {Item} [item]
+   * @param {boolean} [hasId]
+   */
+  #tell(change, item, hasId) {
     if (!this.#leading) return;
-    if (change.item || change.moved) this.#told++;
+    const from = this.#link;
+    if (change) this.#link = crypto.randomUUID();
     const { lastEventId: id, state } = this.#engine;
-    this.#member?.channel.postMessage({ ...change, leader: this.#me, n: this.#told, id, state: { ...state, error: undefined } });
+    this.#channel?.postMessage({ item, hasId, from, to: this.#link, id, state: { ...state, error: undefined } });
   }
 
   /** @param {Message | string} message */
   #hear(message) {
-    if (typeof message === "string") return this.#tell({});
+    if (typeof message === "string") return this.#tell(false);
     this.#vain = 0;
     if (this.#leading) return;
     const engine = this.#engine;
-    const next = message.item || message.moved ? this.#n + 1 : this.#n;
-    const follows = message.leader === this.#leader && message.n === next;
-    this.#leader = message.leader;
-    this.#n = message.n;
-    if (this.#pending) {
-      if (follows && this.#pending.length < MOST) this.#pending.push(message);
-      else this.#catchUp();
-    } else if (follows) {
-      if (message.item && engine.sink.room?.()) this.#catchUp();
-      else this.#take(message);
-    } else {
-      this.#state(message);
-      if (engine.lastEventId === message.id) return;
-      const { searchParams } = engine.url;
-      const anywhere = !engine.lastEventId && !searchParams.has("since") && !/last_?event_?id/i.test(`${searchParams}`);
-      if (anywhere) engine.move(message.id);
-      else this.#catchUp();
-    }
+    const { lastEventId, url } = engine;
+    const { item, from, to, id } = message;
+    const follows = from === this.#link;
+    this.#link = to;
+    const anywhere = !lastEventId && !/[?&](since|last_?event_?id)=/i.test(url.search);
+    if (this.pending && follows && this.pending.length < MOST) this.pending.push(message);
+    else if (!this.pending && follows && !(item && engine.sink.room?.())) this.#take(message);
+    else if (!this.pending && !follows && (lastEventId === id || anywhere)) this.#take({ ...message, item: undefined });
+    else this.#catchUp();
   }
 
   /** @param {Message} message */
-  #take(message) {
-    const { item, hasId = false, moved, id } = message;
-    this.#state(message);
-    if (item) this.#engine.take(item, hasId, true);
-    else if (moved) this.#engine.move(id);
-  }
-
-  /** @param {Message} message */
-  #state({ state }) {
-    if (this.#engine.state?.name !== state.name) this.#engine.become(state);
-  }
-
-  /** Asks the server for what this tab lacks, then takes what the leader told meanwhile. */
-  async #catchUp() {
+  #take({ item, hasId = false, id, state }) {
     const engine = this.#engine;
-    const member = this.#member;
-    /** @type {Message[]} */
-    const pending = (this.#pending = []);
-    // Another round has begun, or this tab leads or has left.
-    const over = () => pending !== this.#pending;
-    if (!engine.url.pathname.endsWith("/v1/events") || !member) return this.#separate();
-    const { ask, deliver, LIMIT } = await import("./poll.js");
-    for (;;) {
-      await engine.sink.room?.();
-      if (over()) return;
-      engine.connection++;
-      const answer = await ask(engine, member.end, 0);
-      if (over()) return;
-      if ("failed" in answer) {
-        // As the leader is told, when it gets through again.
-        await new Promise((resolve) => setTimeout(resolve, CHECK));
-        continue;
-      }
-      if (!("events" in answer)) return this.#separate();
-      deliver(engine, answer, member.end.signal);
-      if (answer.events.length < LIMIT) break;
-    }
-    engine.connection++;
-    if (over()) return;
-    this.#pending = undefined;
-    for (const message of pending) this.#take(message);
+    if (engine.state.name !== state.name) engine.become(state);
+    if (item) engine.take(item, hasId, true);
+    else engine.move(id);
   }
 
-  #separate() {
-    this.#alone = true;
-    this.#leave();
+  /** Asks the server for what this tab lacks. */
+  #catchUp() {
+    const { url } = this.#engine;
+    if (!url.pathname.endsWith("/v1/events")) return this.separate();
+    this.pending = [];
     this.#engine.restart();
   }
 }
