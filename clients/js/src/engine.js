@@ -97,10 +97,12 @@ export class Engine {
   /** Streams in a row that died young. */
   deaths = 0;
 
+  /** The next attempt polls in place of reading a stream. */
+  polling = false;
   /** @type {Answer | undefined} of the question whether the server speaks long poll */
   first;
   /** How often a stream was tried again. */
-  lookouts = 0;
+  tries = 0;
 
   // What is loaded while the first request is on its way, or only for some options.
   /** @type {typeof import("./doubt.js").doubt | undefined} */
@@ -134,9 +136,7 @@ export class Engine {
     this.options = options;
     this.sink = sink;
     this.token = options.token;
-    /** Attempts poll instead of reading a stream. */
-    this.polling = transport === "poll";
-    /** Whether that may change; a request with a body is not made twice. */
+    /** Whether long poll may take the place of streams; a request with a body is not made twice. */
     this.auto = transport === "auto" && method === "GET";
     signal?.addEventListener("abort", () => this.close(), { signal: this.#end.signal });
     if (signal?.aborted) this.close();
@@ -212,9 +212,9 @@ export class Engine {
   become(state) {
     this.state = state;
     if (state.name === "open") this.#opened = performance.now();
-    this.sink.state(state);
     // What it throws is the caller's, and no reason to stop.
     new Promise(() => this.options.onState?.(state));
+    this.sink.state(state);
   }
 
   async #run() {
@@ -237,18 +237,16 @@ export class Engine {
     this.#opened = NaN;
     if (this.watch) this.watch(this, signal);
     else import("./beside.js").then(({ attend }) => attend(this, signal, this.#end.signal)).catch(() => {});
+    const polling = this.polling || this.options.transport === "poll";
+    // A stream is next, unless this goes well.
+    this.polling = false;
     try {
       await this.credential?.ended(this.#closing?.reason);
       this.#closing = undefined;
       signal.throwIfAborted();
       this.connection++;
       this.become({ name: "connecting" });
-      if (this.polling) {
-        // A stream is tried next, unless this goes well.
-        this.polling = this.options.transport === "poll";
-        const { poll } = await import("./poll.js");
-        return await poll(this, controller);
-      }
+      if (polling) return await (await import("./poll.js")).poll(this, controller);
       const { response, ...outcome } = await request(this, "text/event-stream", controller);
       if (!response) return outcome;
       this.become({ name: "open", transport: "stream" });

@@ -28,7 +28,6 @@ class EventSource extends EventTarget {
   #withCredentials;
   #persistent;
   #engine;
-  #onState;
   /** @type {Record<string, {value: unknown, handleEvent: (event: Event) => void}>} */
   #handlers = {};
 
@@ -41,10 +40,9 @@ class EventSource extends EventTarget {
   constructor(url, init = {}) {
     super();
     if (!arguments.length || typeof (init ?? {}) !== "object") throw new TypeError("an address is needed, and options are an object");
-    const { withCredentials, persistent = false, onState, ...options } = init ?? {};
+    const { withCredentials, persistent = false, ...options } = init ?? {};
     this.#withCredentials = !!withCredentials;
     this.#persistent = persistent;
-    this.#onState = onState;
     const browserLike = { transport: /** @type {const} */ ("stream"), dedupe: !!options.share, maxEvent: Infinity };
     this.#engine = new Engine(
       checked(`${url}`),
@@ -108,7 +106,6 @@ class EventSource extends EventTarget {
   #become(state) {
     const before = this.#readyState;
     if (before === 2) return;
-    this.#onState?.(state);
     const { name } = state;
     this.#readyState = name === "open" ? 1 : name === "closed" ? 2 : 0;
     if (name === "waiting" && state.reason === "refused" && !this.#persistent) {

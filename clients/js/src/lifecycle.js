@@ -21,18 +21,18 @@ export function followPage(engine, signal) {
   };
   const awake = () => {
     const { state, offline } = engine;
-    const waits = state?.name === "waiting" && AT_ONCE.includes(state.reason);
-    const asleep = state?.name === "open" && Date.now() > engine.deadline;
+    const waits = state.name === "waiting" && AT_ONCE.includes(state.reason);
+    const asleep = state.name === "open" && Date.now() > engine.deadline;
     engine.offline = false;
     if (offline || waits || asleep) engine.restart();
   };
-  const on = (/** @type {string} */ types, /** @type {() => void} */ act, /** @type {EventTarget} */ target = globalThis) => {
-    for (const type of types.split(" ")) target.addEventListener(type, act, { signal });
+  const on = (/** @type {EventTarget} */ target, /** @type {() => void} */ act, /** @type {string[]} */ ...types) => {
+    for (const type of types) target.addEventListener(type, act, { signal });
   };
   // A page with an open connection cannot be kept for the back button.
-  on("offline pagehide", suspend);
-  on("online pageshow", awake);
-  on("freeze", suspend, document);
-  on("resume", awake, document);
-  on("visibilitychange", () => document.hidden || awake(), document);
+  on(globalThis, suspend, "offline", "pagehide");
+  on(globalThis, awake, "online", "pageshow");
+  on(document, suspend, "freeze");
+  on(document, awake, "resume");
+  on(document, () => document.hidden || awake(), "visibilitychange");
 }

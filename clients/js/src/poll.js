@@ -66,7 +66,7 @@ export async function probe(engine, signal) {
  * @returns {Promise<Outcome>}
  */
 export async function poll(engine, controller) {
-  const { auto, first, lookouts, tabs } = engine;
+  const { auto, first, tries, tabs } = engine;
   const { signal } = controller;
   const behind = tabs?.pending;
   const { again = 300_000 } = engine.options.fallback ?? {};
@@ -74,31 +74,33 @@ export async function poll(engine, controller) {
   let answer = first ?? (await ask(engine, controller, 0));
   if (!("events" in answer)) {
     if (answer.failed || answer.refused || !answer.error || !(auto || behind)) return answer;
+    // The server does not speak it.
     engine.auto = false;
     if (behind) tabs.separate();
     return { again: true };
   }
   const opened = performance.now();
-  engine.polling ||= !behind;
+  engine.polling = !behind;
   engine.become({ name: "open", transport: "poll" });
   while ("events" in answer) {
     const { events, cursor, gap } = answer;
     await engine.room(signal);
     // The answer's events may come before the place where a gap resumes, so the cursor stays.
-    const told = gap ? [{ event: "headwater.gap", data: JSON.stringify(gap), id: engine.lastEventId, topic: undefined }] : [];
-    for (const { event: type = "message", data, id, topic } of [...told, ...events]) {
+    if (gap) events.unshift({ event: "headwater.gap", data: JSON.stringify(gap), id: engine.lastEventId });
+    for (const { event: type = "message", data, id, topic } of events) {
       // Whoever took the last item may have ended it.
       signal.throwIfAborted();
       engine.take(toItem({ kind: "event", type, data, id, topic }), true);
     }
     signal.throwIfAborted();
     engine.move(cursor);
+    // With fewer than were asked for, that was all.
     if (behind && events.length < LIMIT) {
       tabs.goOn();
       return { again: true };
     }
-    if (auto && performance.now() - opened >= again * 2 ** lookouts) {
-      engine.lookouts++;
+    if (auto && performance.now() - opened >= again * 2 ** tries) {
+      engine.tries++;
       engine.polling = false;
       return { again: true };
     }

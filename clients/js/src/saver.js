@@ -9,37 +9,30 @@
  * @param {string} key
  */
 export function saver(store, key) {
-  let saved = "";
-  let next = "";
-  let busy = false;
+  let newest = "";
+  /** @type {Promise<unknown>} */
+  let work = Promise.resolve();
   /**
    * What fails is reported: the stream is worth more than its bookmark.
    * @template T
-   * @param {() => T} work
+   * @param {() => T} act
    */
-  const attempt = async (work) => {
+  const attempt = async (act) => {
     try {
-      return await work();
+      return await act();
     } catch (error) {
       console.warn(`headwater: the cursor of ${key} could not be stored:`, error);
     }
   };
   return {
     /** @returns {Promise<string>} the stored cursor, empty when there is none */
-    async load() {
-      return (saved = next = (await attempt(() => store.load(key))) ?? "");
-    },
+    load: async () => (newest = (await attempt(() => store.load(key))) ?? ""),
 
     /** @param {string} id */
-    async save(id) {
-      next = id;
-      if (busy) return;
-      busy = true;
-      while (saved !== next) {
-        saved = next;
-        await attempt(() => store.save(key, saved));
-      }
-      busy = false;
+    save(id) {
+      if (id === newest) return;
+      newest = id;
+      work = work.then(() => id === newest && attempt(() => store.save(key, id)));
     },
   };
 }

@@ -26,8 +26,8 @@ export async function readStream(engine, response, controller) {
     engine.deadline = Date.now() + (2.5 * heartbeat || Infinity);
     // The time is counted in five steps: a program or page that was busy or asleep meanwhile has missed one, not all.
     let left = 5;
-    const step = heartbeat > 0 && heartbeat < FOREVER ? heartbeat / 2 : 0;
-    const timer = step && setInterval(() => --left || controller.abort("silent"), step);
+    const step = () => --left || controller.abort("silent");
+    const timer = heartbeat > 0 && heartbeat < FOREVER ? setInterval(step, heartbeat / 2) : 0;
     const { done, value } = await reader.read().finally(() => clearInterval(timer));
     if (done) return { failed: "ended" };
     engine.heard = true;

@@ -180,10 +180,15 @@ export class Tabs {
     const follows = from === this.#link;
     this.#link = to;
     const anywhere = !lastEventId && !/[?&](since|last_?event_?id)=/i.test(url.search);
-    if (this.pending && follows && this.pending.length < MOST) this.pending.push(message);
-    else if (!this.pending && follows && !(item && engine.sink.room?.())) this.#take(message);
-    else if (!this.pending && !follows && (lastEventId === id || anywhere)) this.#take({ ...message, item: undefined });
-    else this.#catchUp();
+    if (this.pending) {
+      if (follows && this.pending.length < MOST) return this.pending.push(message);
+    } else if (follows ? !item || !engine.sink.room?.() : lastEventId === id || anywhere) {
+      return this.#take(follows ? message : { ...message, item: undefined });
+    }
+    // It asks the server for what it lacks.
+    if (!url.pathname.endsWith("/v1/events")) return this.separate();
+    this.pending = [];
+    engine.restart();
   }
 
   /** @param {Message} message */
@@ -192,13 +197,5 @@ export class Tabs {
     if (engine.state.name !== state.name) engine.become(state);
     if (item) engine.take(item, hasId, true);
     else engine.move(id);
-  }
-
-  /** Asks the server for what this tab lacks. */
-  #catchUp() {
-    const { url } = this.#engine;
-    if (!url.pathname.endsWith("/v1/events")) return this.separate();
-    this.pending = [];
-    this.#engine.restart();
   }
 }
