@@ -70,6 +70,22 @@ for (const transport of ["stream", "poll"]) {
   });
 }
 
+test("a wait is over at once when whoever is told of it connects again or closes", async () => {
+  const server = await serve((_, response, nth) => (nth === 1 ? response.writeHead(503).end() : stream(response, "data: x\n\n")));
+  const slow = { first: 1e9, most: 1e9 };
+  const again = subscribe(server.url, { retry: slow, onState: ({ name }) => name === "waiting" && again.restart() });
+  for await (const item of again) {
+    assert.equal(item.data, "x");
+    break;
+  }
+  const refused = await serve((_, response) => response.writeHead(503).end());
+  const ended = subscribe(refused.url, { retry: slow, onState: ({ name }) => name === "waiting" && ended.close() });
+  for await (const item of ended) assert.fail(item);
+  assert.equal(ended.state.reason, "aborted");
+  await server.close();
+  await refused.close();
+});
+
 test("a subscription that is closed in any state leaves the process free to end", async () => {
   const hung = await serve(() => {});
   const open = await serve((_, response) => stream(response, "data: x\n\n"));
