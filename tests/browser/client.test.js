@@ -36,6 +36,8 @@ async function open(options, page) {
       });
       window.source.onmessage = (event) => window.seen.push(event.data);
       window.source.addEventListener("headwater.gap", (event) => window.gaps.push(JSON.parse(event.data).reason));
+      // What follows the life of the page comes beside the first request.
+      await import("/client/beside.js");
     },
     { url: `${stage.hub.url}/v1/events?topic=${stage.topic}`, options },
   );
