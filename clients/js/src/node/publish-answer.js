@@ -52,6 +52,14 @@ export function unexpected(status, why) {
 }
 
 /**
+ * @param {unknown} value
+ * @returns {value is string[]}
+ */
+export function areIds(value) {
+  return Array.isArray(value) && value.every((id) => typeof id === "string");
+}
+
+/**
  * @param {string} text
  * @returns {Record<string, any> | undefined} its object
  */

@@ -54,6 +54,6 @@ export class PublishError extends Error {
 
   /** Ids of the events of a stream that were stored before it was refused. */
   get stored() {
-    return this.problem.stored ?? [];
+    return Array.isArray(this.problem.stored) ? this.problem.stored : [];
   }
 }

@@ -41,6 +41,10 @@ export class Requests {
    */
   constructor(url, options) {
     this.#base = new URL(url);
+    const { protocol, username, password } = this.#base;
+    if (!/^https?:$/.test(protocol) || username || password) {
+      throw new TypeError("the address of a hub begins with http: or https:, and has no password: that belongs into the token or a header");
+    }
     this.#base.pathname = this.#base.pathname.replace(/\/?$/, "/");
     this.#options = options;
     if (options.token) this.#token = checked(options.token);

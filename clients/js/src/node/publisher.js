@@ -1,6 +1,6 @@
 // Publishing to a hub, from any runtime with `fetch`.
 
-import { unexpected } from "./publish-answer.js";
+import { areIds, unexpected } from "./publish-answer.js";
 import { PublishError } from "./publish-error.js";
 import { Requests } from "./publish-request.js";
 import { Piped } from "./piped.js";
@@ -61,12 +61,12 @@ export class Publisher {
 
   /**
    * Publishes events as one: all or none.
-   * @param {Publication[]} events 1 to 10,000
+   * @param {Publication[]} events at most 10,000
    * @returns {Promise<string[]>} their ids
    * @throws {PublishError}
    */
-  publishMany(events) {
-    return this.#enqueue(events, true);
+  async publishMany(events) {
+    return events.length === 0 ? [] : this.#enqueue(events, true);
   }
 
   /**
@@ -103,7 +103,7 @@ export class Publisher {
         },
         signal,
       );
-      if (!Array.isArray(ids)) throw unexpected(200, "it names no ids");
+      if (!areIds(ids)) throw unexpected(200, "it names no ids");
       if (final) await this.#finish(topic, piped.failed ? "error" : "done", idempotencyKey);
       if (piped.failed) throw piped.failed.error;
       return ids;
@@ -196,7 +196,7 @@ export class Publisher {
     const init = { body, headers: { "Content-Type": "application/json" } };
     const { ids } = await this.#requests.post("v1/events", () => ({ init }));
     const sent = batch.reduce((sum, { count }) => sum + count, 0);
-    if (ids?.length !== sent) throw unexpected(200, `it names ${ids?.length ?? 0} ids for ${sent} events`);
+    if (!areIds(ids) || ids.length !== sent) throw unexpected(200, `it does not name ${sent} ids`);
     return ids;
   }
 
@@ -210,7 +210,7 @@ export class Publisher {
     const init = { body: "", headers: { "Content-Type": "text/plain" } };
     const query = { final: reason, idempotency_key: idempotencyKey };
     const { id } = await this.#requests.post(path(topic, query), () => ({ init }));
-    if (!id) throw unexpected(200, "it names no id");
+    if (!areIds([id])) throw unexpected(200, "it names no id");
     return id;
   }
 }

@@ -9,8 +9,14 @@ export class Reading {
   /** @type {Promise<unknown> | null} */
   #released = null;
 
-  /** @param {Source} source */
+  /**
+   * @param {Source} source
+   * @throws {TypeError} when it cannot be read; of a text each letter would be an event
+   */
   constructor(source) {
+    if (typeof source !== "object" || !source || !(Symbol.asyncIterator in source || Symbol.iterator in source)) {
+      throw new TypeError("a source of events is something to iterate over, such as an asynchronous generator; one text goes into an array");
+    }
     this.#iterator = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
   }
 

@@ -115,7 +115,7 @@ test("answers that are none of a hub are errors, however long they are", async (
   const publisher = new Publisher(url, { connectTimeout: 300, retry: { ...QUICK, within: 0 } });
   const publish = () => publisher.publish({ topic: "a", data: "x" });
 
-  for (const body of ["<h1>Welcome</h1>", "{}", "null", "[]", '{"ids":["1-a","2-a"]}']) {
+  for (const body of ["<h1>Welcome</h1>", "{}", "null", "[]", '{"ids":["1-a","2-a"]}', '{"ids":"x"}', '{"ids":[{}]}']) {
     answer = (response) => response.end(body);
     await assert.rejects(publish(), { kind: "unexpected", status: 200, message: /not one of a hub/ });
   }
@@ -381,6 +381,16 @@ test("a topic that would be another address is refused before it is sent", async
   for (const topic of ["", "a//b", "../admin/revocations", "a/./b"]) {
     await assert.rejects(publisher.finish(topic), { kind: "malformed-request", status: 0 });
     await assert.rejects(publisher.publishStream(topic, ["x"]), { kind: "malformed-request", status: 0 });
+  }
+});
+
+test("an address or a token that can never work is refused at once, and nothing is published without a request", async () => {
+  for (const address of ["ftp://127.0.0.1/", "http://user:secret@127.0.0.1/", "hub"]) assert.throws(() => new Publisher(address), TypeError);
+  assert.throws(() => new Publisher("http://127.0.0.1/", { token: "line\nend" }), { name: "TypeError", message: /^(?!.*line\nend)/ });
+  const publisher = new Publisher("http://127.0.0.1:1/");
+  assert.deepEqual(await publisher.publishMany([]), []);
+  for (const source of ["a text", 5, null, {}]) {
+    await assert.rejects(publisher.publishStream("a", /** @type {any} */ (source)), { name: "TypeError", message: /something to iterate over/ });
   }
 });
 
