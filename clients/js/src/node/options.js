@@ -38,8 +38,15 @@ export function settings(options) {
     resume: options.resume,
     signal: options.signal,
     onError: options.onError ?? ((error) => console.error(error)),
-    headers: options.headers ?? {},
+    headers: fields(options.headers ?? {}),
   };
+}
+
+/** @param {Record<string, string>} headers */
+function fields(headers) {
+  const framing = Object.keys(headers).find((name) => /^(content-length|transfer-encoding)$/i.test(name));
+  if (framing) throw new TypeError(`the field ${framing} cannot be set: nobody knows how long a stream will be`);
+  return headers;
 }
 
 /**

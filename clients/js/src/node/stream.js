@@ -248,7 +248,12 @@ export class EventStream {
   #fail(error) {
     // A source that waits with the stream's signal tells its end by that very error.
     if (this.ended && error instanceof Error && error.name === "AbortError") return;
-    this.#options.onError(error, this);
+    try {
+      this.#options.onError(error, this);
+    } catch (failure) {
+      // Whoever reads has to be told of the end all the same.
+      console.error(failure);
+    }
     // Without what the client missed, it is better off coming back with its cursor.
     if (this.#handOver?.holding) this.#close("error", error);
     else this.#finish("error", error);

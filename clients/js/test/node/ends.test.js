@@ -103,6 +103,20 @@ test("a producer that fails ends its stream with an event, not with a torn one",
   assert.deepEqual(reported.map(String), ["Error: the model is gone", "Error: the model is gone"]);
 });
 
+test("an error handler that throws itself does not keep the client waiting", async (context) => {
+  const said = context.mock.method(console, "error", () => {});
+  const { port } = await serve(context, (request, response) => {
+    const onError = () => {
+      throw new Error("the handler is broken, too");
+    };
+    eventStream(request, response, { onError }).from(() => Promise.reject(new Error("the source is broken")));
+  });
+  const client = await RawClient.get(context, port);
+  await client.over();
+  assert.match(client.body, /event: headwater.end\ndata: \{"reason":"error"/);
+  assert.deepEqual(said.mock.calls.map(({ arguments: [error] }) => error.message), ["the handler is broken, too"]);
+});
+
 test("an event that cannot be written ends the stream like a producer that fails, and the source is cleaned up", async (context) => {
   let cleaned = 0;
   /** @type {unknown[]} */

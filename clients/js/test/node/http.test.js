@@ -136,6 +136,7 @@ test("options that make no sense are refused before anything is sent", async (co
   const { url } = await serve(context, (request, response) => {
     assert.throws(() => eventStream(request, response, { heartbeat: Number.NaN }), /^RangeError: heartbeat has to be/);
     assert.throws(() => eventStream(request, response, { maxAge: 2 ** 40 }), /^RangeError: maxAge has to be/);
+    assert.throws(() => eventStream(request, response, { headers: { "content-length": "5" } }), /^TypeError: the field content-length/);
     response.writeHead(200);
     response.write("x");
     assert.throws(() => eventStream(request, response), /begun already/);
