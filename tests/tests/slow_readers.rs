@@ -89,6 +89,26 @@ fn t13_stalled_readers_cost_nothing_but_their_own_stream() {
     expect(&mut back, count..20 + events);
 }
 
+// RLB-08, T13: the kernel, which gives up after 30 s on who vanished, does not take a slow reader for one.
+#[test]
+fn t13_a_stall_may_take_longer_than_the_kernel_waits_for_who_vanished() {
+    let hub = Hub::builder().config("heartbeat = \"5s\"\n[limits]\nstall_timeout = \"34s\"").start();
+    let address = hub.address();
+    let mut slow = subscribe(address, "?topic=a", &[]);
+    let stalled = subscribe(address, "?topic=a", &[]);
+    publish(address, 0..40, 50_000);
+    let (published, bound) = (Instant::now(), Duration::from_secs(34) + PATIENCE);
+    while Figures::of(address).sessions() > 1.0 {
+        assert!(published.elapsed() < bound, "nobody was evicted within {bound:?}");
+        // What it takes now and then, with pauses, is enough.
+        slow.events.read_more().unwrap();
+        thread::sleep(Duration::from_secs(4));
+    }
+    let figures = Figures::of(address);
+    assert_eq!((figures.closed("stalled"), figures.closed("client")), (1.0, 0.0));
+    drop(stalled);
+}
+
 // RLB-08, T13: the limit holds by itself, whatever else would make the hub look at a session.
 #[test]
 fn t13_a_stall_is_noticed_long_before_the_next_heartbeat() {

@@ -45,7 +45,6 @@ const MOST_STREAMS: u32 = 250;
 const MOST_RESETS: usize = 64;
 const PING: Duration = Duration::from_secs(20);
 const MOST_HEADERS: usize = 64;
-const STALLS_FIRST: Duration = Duration::from_secs(1);
 /// How long, and for how many bytes, a refused client is listened to.
 const LINGER: Duration = Duration::from_secs(1);
 const MOST_DISCARDED: usize = 256 << 10;
@@ -88,8 +87,7 @@ pub(crate) async fn serve(stream: TcpStream, guest: Guest, site: Rc<Site>, place
         let limits = &site.hub.settings().limits;
         (limits.head_timeout, limits.stall_timeout)
     };
-    // Later than its sessions are found to stall, which says what was the matter.
-    let stream = Patient::new(stream, stall + STALLS_FIRST);
+    let stream = Patient::new(stream, stall);
     match &site.tls {
         None => plain(stream, guest, &site, place).await,
         Some(tls) => {
@@ -103,7 +101,7 @@ pub(crate) async fn serve(stream: TcpStream, guest: Guest, site: Rc<Site>, place
     }
 }
 
-async fn plain(stream: Patient<TcpStream>, guest: Guest, site: &Rc<Site>, place: Place) {
+async fn plain(stream: Patient, guest: Guest, site: &Rc<Site>, place: Place) {
     let Some((stream, http2)) = opened(stream, site).await else { return };
     if http2 {
         bound(&stream.stream.stream);
@@ -316,7 +314,7 @@ fn bound(stream: &TcpStream) {
 
 fn bare(stream: TcpStream, place: Place) -> io::Result<BareSocket> {
     socket2::SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER)?;
-    Ok(BareSocket { fd: stream.into_std()?.into(), _place: place })
+    Ok(BareSocket::new(stream.into_std()?.into(), place))
 }
 
 async fn write_and_end<S: AsyncWrite + Unpin>(mut stream: S, bytes: &[u8]) {

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use super::budget::Place;
 use super::connection::{self, Guest, Phase, Site};
+use crate::flow::deliver::patience;
 use crate::limit::Held;
 
 const BACKLOG: i32 = 4096;
@@ -18,8 +19,6 @@ const BACKLOG: i32 = 4096;
 /// and the peer, which delays the acknowledgement of a single segment by 40 ms, would slow a replay to 3 MB/s. Real
 /// networks have smaller ones anyhow.
 const SEGMENT: u32 = 8 << 10;
-/// Data unacknowledged for this long means the peer is gone (KAL-03).
-const USER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long a connection over a limit may take to ask and be told so.
 const TURNED_AWAY: Duration = Duration::from_secs(2);
@@ -115,7 +114,7 @@ fn turn_away(stream: TcpStream, guest: Guest, site: &Rc<Site>) {
 fn prepare(stream: &TcpStream) -> io::Result<()> {
     let socket = socket2::SockRef::from(stream);
     socket.set_tcp_nodelay(true)?;
-    socket.set_tcp_user_timeout(Some(USER_TIMEOUT))?;
+    socket.set_tcp_user_timeout(Some(patience::VANISHED))?;
     let keepalive =
         TcpKeepalive::new().with_time(Duration::from_secs(30)).with_interval(Duration::from_secs(10)).with_retries(3);
     socket.set_tcp_keepalive(&keepalive)

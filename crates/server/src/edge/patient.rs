@@ -1,7 +1,7 @@
 //! A connection whose peer has to take what is written to it.
 //!
-//! hyper waits for a peer without a bound, for the end of an answer as for that of a connection. TCP gives up when
-//! nothing is acknowledged, not when a peer acknowledges and reads nothing.
+//! hyper waits for a peer without a bound, for the end of an answer as for that of a connection. The kernel gives up
+//! on one that takes nothing before its sessions are found to stall, unless it is told to wait.
 
 use std::future::Future;
 use std::io;
@@ -10,40 +10,51 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
+use crate::flow::deliver::patience;
+
+/// Its sessions are found to stall before: that says what was the matter.
+const STALLS_FIRST: Duration = Duration::from_secs(1);
+
 /// A stream to which a write that gets nowhere for too long is an error.
-pub(super) struct Patient<S> {
-    pub(super) stream: S,
-    time: Duration,
+pub(super) struct Patient {
+    pub(super) stream: TcpStream,
+    stall_timeout: Duration,
     /// Since a write got nowhere.
     waiting: Option<Pin<Box<Sleep>>>,
 }
 
-impl<S> Patient<S> {
-    /// Waits `time` for every write.
-    pub(super) fn new(stream: S, time: Duration) -> Self {
-        Self { stream, time, waiting: None }
+impl Patient {
+    /// Waits for every write a little longer than a session may stall.
+    pub(super) fn new(stream: TcpStream, stall_timeout: Duration) -> Self {
+        Self { stream, stall_timeout, waiting: None }
     }
 
     fn watch<T>(&mut self, cx: &mut Context<'_>, outcome: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if outcome.is_ready() {
-            self.waiting = None;
+            if self.waiting.take().is_some() {
+                patience::wait_as_usual(&self.stream);
+            }
             return outcome;
         }
-        let time = self.time;
-        let waiting = self.waiting.get_or_insert_with(|| Box::pin(tokio::time::sleep(time)));
+        let (stream, stall_timeout) = (&self.stream, self.stall_timeout);
+        let waiting = self.waiting.get_or_insert_with(|| {
+            patience::wait_for_slow(stream);
+            Box::pin(tokio::time::sleep(stall_timeout + STALLS_FIRST))
+        });
         waiting.as_mut().poll(cx).map(|()| Err(io::Error::new(io::ErrorKind::TimedOut, "the peer takes no bytes")))
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
+impl AsyncRead for Patient {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(cx, out)
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
+impl AsyncWrite for Patient {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let outcome = Pin::new(&mut self.stream).poll_write(cx, bytes);
         self.watch(cx, outcome)

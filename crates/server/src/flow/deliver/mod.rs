@@ -7,6 +7,7 @@
 mod catch_up;
 mod gather;
 pub(crate) mod long_poll;
+pub(crate) mod patience;
 pub(crate) mod pull;
 mod socket;
 pub(crate) mod start;

@@ -12,7 +12,7 @@ use tokio::task::AbortHandle;
 
 use super::Flow;
 use crate::edge::budget::Place as ConnectionPlace;
-use crate::flow::deliver::LogRead;
+use crate::flow::deliver::{LogRead, patience};
 use crate::limit::{Held, PartyKey};
 
 /// How the bytes of a session leave.
@@ -38,8 +38,32 @@ pub(crate) struct Puller {
 
 /// A socket that has left hyper, with its place in the budget of connections.
 pub(crate) struct BareSocket {
-    pub(crate) fd: OwnedFd,
-    pub(crate) _place: ConnectionPlace,
+    fd: OwnedFd,
+    _place: ConnectionPlace,
+    /// The kernel has been told to wait for its peer.
+    slow: bool,
+}
+
+impl BareSocket {
+    pub(crate) fn new(fd: OwnedFd, place: ConnectionPlace) -> Self {
+        Self { fd, _place: place, slow: false }
+    }
+
+    /// Its peer takes nothing at the moment.
+    pub(crate) fn wait_for_slow(&mut self) {
+        if !self.slow {
+            self.slow = true;
+            patience::wait_for_slow(&self.fd);
+        }
+    }
+
+    /// Its peer takes what it is sent.
+    pub(crate) fn wait_as_usual(&mut self) {
+        if self.slow {
+            self.slow = false;
+            patience::wait_as_usual(&self.fd);
+        }
+    }
 }
 
 impl Puller {

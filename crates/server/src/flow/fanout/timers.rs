@@ -75,6 +75,11 @@ impl State {
         if entry.stalls_ms(stall_ms).is_some_and(|stalled| now >= stalled) {
             return self.close(ticket.slot, CloseCause::Stalled);
         }
+        if let Driver::Socket(socket) = &mut entry.driver
+            && entry.blocked_ms.is_none()
+        {
+            socket.wait_as_usual();
+        }
         // Nor is one waited for that may have nothing more, and takes what it was to have slowly.
         if let Some(closing) = entry.closing.filter(|closing| has_to_go(*closing))
             && entry.blocked_ms.is_some()
@@ -139,6 +144,9 @@ impl State {
         let Some(ticket) = self.sessions.ticket(slot) else { return };
         let Some(entry) = self.sessions.find(ticket) else { return };
         let Some(stalled) = entry.stalls_ms(stall_ms) else { return };
+        if let Driver::Socket(socket) = &mut entry.driver {
+            socket.wait_for_slow();
+        }
         if stalled < entry.due_ms {
             entry.due_ms = stalled;
             self.wheel.schedule(stalled, ticket);
