@@ -83,7 +83,9 @@ def test_what_nobody_has_any_more_stores_its_events_and_ends_its_thread(hub: Hub
 
 def test_a_forked_process_leaves_alone_what_its_parent_has(hub: Hub) -> None:
     ended = program(
-        "import os",
+        "import os, warnings",
+        # From 3.12 on Python warns of any fork of a program with threads.
+        "warnings.simplefilter('ignore', DeprecationWarning)",
         f"publisher = headwater.sync.Publisher({hub.url!r})",
         "publisher.publish('forgotten/fork', 'before')",
         "publisher.enqueue('forgotten/fork', 'parent')",
