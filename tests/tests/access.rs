@@ -114,7 +114,12 @@ fn sec_05_a_bearer_may_do_what_its_claim_says() {
     assert_eq!(client.send(&bearer(Request::get("/v1/topics/orders/1"), &ada)).status(), 404);
     // The hub's own topics are the administrator's.
     let own = Request::get("/v1/events?topic=$hub/stats");
-    assert_eq!(refusal(&client.send(&bearer(own.clone(), &ada))), forbidden("subscribe"));
+    let all = token(json!({ "subscribe": ["**", "$hub/**"] }));
+    for patterns in [&ada, &all] {
+        let answer = client.send(&bearer(own.clone(), patterns));
+        assert_eq!(refusal(&answer), forbidden("admin"));
+        assert!(answer.text().contains("no pattern gives it"), "{}", answer.text());
+    }
     drop(client.stream(&bearer(own, &admin())));
 }
 
@@ -343,6 +348,17 @@ fn a_token_of_the_command_line_opens_the_hub() {
     let publish = |topic: &str| hub.client().send(&bearer(Request::post(topic, "x"), token.trim()));
     assert_eq!(publish("/v1/topics/orders/1").status(), 201);
     assert_eq!(refusal(&publish("/v1/topics/invoices/1")), forbidden("publish"));
+    let ends_after = |ttl: &str| {
+        let made = hub.run(&["token", "new", "--key-file", "key", "--ttl", ttl]);
+        let token = String::from_utf8(made.stdout).unwrap();
+        let grant = headwater_access::inspect(token.trim()).unwrap().claims;
+        let claims: Value = serde_json::from_str(&grant.to_string()).unwrap();
+        claims["exp"].as_u64().unwrap() - claims["iat"].as_u64().unwrap()
+    };
+    assert_eq!((ends_after("8h"), ends_after("90")), (28_800, 90));
+    let wrong = hub.run(&["token", "new", "--key-file", "key", "--ttl", "8 hours"]);
+    let said = String::from_utf8(wrong.stderr).unwrap();
+    assert!(!wrong.status.success() && said.contains("the units are"), "{said}");
 }
 
 #[test]

@@ -78,6 +78,31 @@ fn sessions_are_listed_over_all_shards_page_by_page() {
 }
 
 #[test]
+fn those_furthest_behind_of_all_sessions_come_first() {
+    let hub = LocalHub::with(&format!("shards = 2\n{}", Issuer::config()));
+    let client = hub.client();
+    let open =
+        |query: &str| client.stream(&Request::get(&format!("/v1/events?{query}")).bearer(&Issuer::token(&json!({}))));
+    let _live: Vec<Sse> = (0..20).map(|_| open("topic=orders/live")).collect();
+    // The last to come are the first to be behind: what waits for its turn.
+    let _slow: Vec<Sse> = (0..2).map(|_| open("topic=orders/slow&max_rate=0.01")).collect();
+    (0..3).for_each(|n| drop(publish(&client, "orders/slow", &n.to_string())));
+    let list = |query: &str| get(&client, &format!("/v1/admin/sessions?order=behind&{query}"));
+    let slow = until("both to be behind", || {
+        let page = list("limit=2");
+        let states: Vec<&Value> = page["sessions"].as_array()?.iter().map(|session| &session["state"]).collect();
+        (states == ["limited", "limited"]).then_some(page)
+    });
+    assert_eq!((&slow["total"], &slow["next"]), (&json!(22), &Value::Null));
+    assert_eq!(list("limit=1000")["sessions"].as_array().unwrap().len(), 22);
+    assert_eq!(list("topic=orders/live&limit=3")["total"], 20);
+    for wrong in ["order=age", "order=behind&after=0-0-0"] {
+        let request = Request::get(&format!("/v1/admin/sessions?{wrong}")).bearer(&Issuer::admin());
+        assert_eq!(client.send(&request).expect(400).json()["field"], "order", "{wrong}");
+    }
+}
+
+#[test]
 fn a_session_tells_where_it_stands_and_can_be_ended() {
     let hub = LocalHub::with(&Issuer::config());
     let client = hub.client();
@@ -141,7 +166,7 @@ fn a_session_is_explained_topic_by_topic() {
     let forbidden = explain("invoices/1");
     assert_eq!(step(&forbidden, "subscribe")["reason"], "no-right-to-subscribe");
     let own = explain("$hub/stats");
-    assert_eq!((&own["gets"], &step(&own, "subscribe")["reason"]), (&json!(false), &json!("no-right-to-subscribe")));
+    assert_eq!((&own["gets"], &step(&own, "subscribe")["reason"]), (&json!(false), &json!("no-right-to-admin")));
     let wrong = |target: String| client.send(&Request::get(&target).bearer(&Issuer::admin())).status();
     assert_eq!(wrong(format!("/v1/admin/sessions/{name}/explain?topic=a//b")), 400);
     assert_eq!(wrong("/v1/admin/sessions/0-ff-0/explain?topic=a".to_owned()), 404);

@@ -8,6 +8,7 @@ use std::{env, fs, io};
 
 use clap::{Args, Subcommand};
 use headwater_access::{Algorithm, Grant, Rights, SigningKey, inspect};
+use headwater_server::config::{UnitError, parse_duration};
 
 use crate::{Failure, print};
 
@@ -41,8 +42,8 @@ pub(crate) struct New {
     /// Who issues it
     #[arg(long, value_name = "ISSUER")]
     issuer: Option<String>,
-    /// Seconds until it ends
-    #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
+    /// Time until it ends, such as 8h; a bare number is seconds
+    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = seconds)]
     ttl: u64,
     /// Id of the key at the hub
     #[arg(long, value_name = "ID")]
@@ -91,6 +92,11 @@ fn make(new: &New) -> Result<String, Failure> {
         expires_s: now.saturating_add(new.ttl),
     };
     key.sign(&grant, new.audience.as_deref(), now).map_err(|error| failed(&format!("what was given as key {error}")))
+}
+
+/// A duration as in the configuration, or seconds.
+fn seconds(text: &str) -> Result<u64, UnitError> {
+    text.parse().or_else(|_| parse_duration(text).map(|duration| duration.as_secs()))
 }
 
 fn material(new: &New) -> Result<Vec<u8>, Failure> {

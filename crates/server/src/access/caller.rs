@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use headwater_access::{Grant, Refusal, Rights};
-use headwater_log::{Selection, Topic};
+use headwater_log::{Pattern, Selection, Topic};
 use http::{Extensions, StatusCode};
 
 use super::credential::{refused, unauthorized};
@@ -76,6 +76,10 @@ impl Caller {
     /// # Errors
     /// 401 without a credential, else 403.
     pub(crate) fn check_select(&self, selection: &Selection) -> Result<(), Problem> {
+        let own_pattern = |pattern: &Pattern| pattern.as_str().starts_with('$');
+        if selection.topics().any(Topic::is_reserved) || selection.patterns().any(own_pattern) {
+            self.check("admin", Some("topic"), Rights::is_admin)?;
+        }
         self.check("subscribe", Some("topic"), |rights| rights.may_select(selection))
     }
 
@@ -84,7 +88,8 @@ impl Caller {
     /// # Errors
     /// 401 without a credential, else 403.
     pub(crate) fn check_read(&self, topic: &Topic) -> Result<(), Problem> {
-        self.check("subscribe", Some("topic"), |rights| rights.may_read(topic))
+        let right = if topic.is_reserved() { "admin" } else { "subscribe" };
+        self.check(right, Some("topic"), |rights| rights.may_read(topic))
     }
 
     /// Refuses a topic they may not publish to.
@@ -138,9 +143,11 @@ impl Caller {
             ),
             Who::Everybody | Who::Holder(_) => {
                 let scope = if field.is_some() { " for this topic" } else { "" };
-                let detail = format!(
-                    "The credential does not give the right \"{right}\"{scope}. Patterns in its claim \"headwater\" have to cover all that is asked for."
-                );
+                let remedy = match right {
+                    "admin" => "Its claim \"headwater\" has to say \"admin\": true; no pattern gives it.",
+                    _ => "Patterns in its claim \"headwater\" have to cover all that is asked for.",
+                };
+                let detail = format!("The credential does not give the right \"{right}\"{scope}. {remedy}");
                 let reason = match right {
                     "subscribe" => "no-right-to-subscribe",
                     "publish" => "no-right-to-publish",

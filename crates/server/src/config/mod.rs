@@ -31,4 +31,4 @@ pub use hook::{Hook, HookEvent, HookFault, HookSecret};
 pub use keys::{Bounds, Key, Takes, keys};
 pub use settings::{AccessLogTarget, Limits, LogLevel, Settings, Storage, TlsFiles};
 pub use sources::{Resolved, Sources, load, load_str, resolve};
-pub use units::{UnitError, parse_size};
+pub use units::{UnitError, parse_duration, parse_size};

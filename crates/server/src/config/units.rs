@@ -9,7 +9,7 @@ use std::time::Duration;
 ///
 /// # Errors
 /// [`UnitError`] with the right form.
-pub(super) fn parse_duration(text: &str) -> Result<Duration, UnitError> {
+pub fn parse_duration(text: &str) -> Result<Duration, UnitError> {
     let millis = parse(text, DURATIONS, "10m", 's')?;
     Ok(Duration::from_millis(millis))
 }

@@ -11,10 +11,10 @@ use super::super::problem::Problem;
 use super::super::query::Query;
 use super::super::router::Api;
 use super::{limit, rfc3339};
-use crate::flow::fanout::{Filter, Message, SessionName, SessionView};
+use crate::flow::fanout::{Filter, Furthest, Message, SessionName, SessionView};
 use crate::hub::Hub;
 
-/// `GET /v1/admin/sessions`: by shard and place, page by page.
+/// `GET /v1/admin/sessions`: by shard and place, page by page; or those that are furthest behind.
 pub(super) async fn list(State(api): State<Api>, request: Request) -> Result<Response, Problem> {
     let query = Query::parse(request.uri().query())?;
     let limit = limit(&query)?;
@@ -23,6 +23,14 @@ pub(super) async fn list(State(api): State<Api>, request: Request) -> Result<Res
         .map(|text| Pattern::new(text).map_err(|error| Problem::topic("topic", text, error)))
         .transpose()?;
     let filter = Filter { topic, subject: query.first("subject").map(str::to_owned) };
+    match query.first("order") {
+        None => {}
+        Some("behind") if query.first("after").is_none() => return Ok(furthest(&api.hub, &filter, limit).await),
+        Some(_) => {
+            let detail = "The value of order is \"behind\", and then there is no after: one answer has those furthest behind. Leave one of them out.";
+            return Err(Problem::malformed("order", detail));
+        }
+    }
     // A session that has left still marks the place to go on from.
     let (mut shard, mut slot) = match query.first("after") {
         None => (0, 0),
@@ -52,6 +60,23 @@ pub(super) async fn list(State(api): State<Api>, request: Request) -> Result<Res
     let next = sessions.last().filter(|_| more).map(|last| last.name.to_string());
     let sessions: Vec<Value> = sessions.iter().map(|view| render(&api.hub, view)).collect();
     Ok(axum::Json(json!({ "sessions": sessions, "next": next })).into_response())
+}
+
+/// Those of all sessions that are furthest behind, and how many there are. The shards are asked a stretch of slots at a time, so
+/// that deliveries go on meanwhile.
+async fn furthest(hub: &Hub, filter: &Filter, most: usize) -> Response {
+    let mut found = Furthest::default();
+    for shard in 0..hub.shards.len() {
+        let mut from = Some(0);
+        while let Some(slot) = from {
+            let part = hub.ask(shard, |reply| Message::Furthest(filter.clone(), slot, most, reply)).await;
+            let Some(part) = part else { break };
+            from = part.next;
+            found.add(part, most);
+        }
+    }
+    let sessions: Vec<Value> = found.sessions.iter().map(|(_, view)| render(hub, view)).collect();
+    axum::Json(json!({ "sessions": sessions, "next": null, "total": found.total })).into_response()
 }
 
 /// `GET /v1/admin/sessions/{session}`.

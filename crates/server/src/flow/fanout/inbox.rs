@@ -9,7 +9,7 @@ use tokio::sync::{Notify, oneshot};
 
 use super::renewal::NotRenewed;
 use super::sample::{Ended, Sample};
-use super::view::{Behind, Filter, Listed, SessionView};
+use super::view::{Behind, Filter, Furthest, Listed, SessionView};
 use crate::flow::deliver::PageRead;
 
 /// What other threads ask of a shard.
@@ -32,6 +32,8 @@ pub(crate) enum Message {
     View(Ticket, oneshot::Sender<Option<SessionView>>),
     /// Which sessions are there from this slot on, at most so many?
     List(Filter, u32, usize, oneshot::Sender<Listed>),
+    /// Which sessions from this slot on are furthest behind, at most so many?
+    Furthest(Filter, u32, usize, oneshot::Sender<Furthest>),
     /// Which sessions read this topic, and which of them, at most so many to name, have not got as far as this?
     Behind(Topic, u64, usize, oneshot::Sender<Behind>),
     /// How far are the sessions from this slot on behind, and which at most so many are furthest?

@@ -19,4 +19,4 @@ pub(crate) use renewal::NotRenewed;
 pub(crate) use sample::{Ended, LAG_STEPS_MS, Sample};
 pub(crate) use sessions::{BareSocket, CloseCause, Driver, Entry, Opening, Puller};
 pub(crate) use shard::{Shard, State};
-pub(crate) use view::{Filter, SessionState, SessionView};
+pub(crate) use view::{Filter, Furthest, SessionState, SessionView};

@@ -111,7 +111,7 @@ impl State {
 
 impl Entry {
     /// For how many milliseconds it has been behind: since it last had everything, or since it was opened if it never did.
-    fn behind_for(&self, now: u64) -> Option<u64> {
+    pub(super) fn behind_for(&self, now: u64) -> Option<u64> {
         let since = self.left_live_ms.unwrap_or(self.opened_ms);
         (self.session.place != Place::Live).then(|| now.saturating_sub(since))
     }

@@ -354,6 +354,9 @@ impl State {
             Message::List(filter, from, most, reply) => {
                 let _ = reply.send(self.list(&filter, from, most));
             }
+            Message::Furthest(filter, from, most, reply) => {
+                let _ = reply.send(self.furthest(&filter, from, most));
+            }
             Message::Behind(topic, seq, most, reply) => {
                 let _ = reply.send(self.behind(&topic, seq, most));
             }

@@ -1,7 +1,9 @@
 //! What others may see of a shard's sessions.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::ops::Range;
 use std::sync::Arc;
 
 use headwater_access::Grant;
@@ -67,6 +69,17 @@ pub(crate) struct Listed {
     pub(crate) next: Option<u32>,
 }
 
+/// Those of a stretch of a shard's slots that are furthest behind.
+#[derive(Default)]
+pub(crate) struct Furthest {
+    /// How many sessions of the stretch are asked for.
+    pub(crate) total: usize,
+    /// With for how many milliseconds each has been behind; those that have everything stand last.
+    pub(crate) sessions: Vec<(Option<u64>, SessionView)>,
+    /// The slot to go on from, if there is more.
+    pub(crate) next: Option<u32>,
+}
+
 /// The sessions of a shard that read a topic.
 #[derive(Default)]
 pub(crate) struct Behind {
@@ -101,23 +114,45 @@ impl State {
 
     /// At most `most` sessions from the slot `from` on.
     pub(super) fn list(&self, filter: &Filter, from: u32, most: usize) -> Listed {
-        let mut wanted: HashMap<GroupId, bool> = HashMap::new();
+        let end = self.look_until(from);
         let mut sessions = Vec::new();
-        let end = from.saturating_add(SLOTS_PER_LOOK).min(self.sessions.slot_count());
-        for slot in from..end {
-            let Some(entry) = self.sessions.get(slot) else { continue };
-            let reads = *wanted.entry(entry.session.group).or_insert_with(|| {
-                self.fanout.group(entry.session.group).is_some_and(|group| filter.takes(&group.selection))
-            });
-            if !reads || !filter.takes_holder(entry) {
-                continue;
-            }
+        for (slot, _) in self.matching(filter, from..end) {
             if sessions.len() == most {
                 return Listed { sessions, next: Some(slot) };
             }
             sessions.extend(self.view_slot(slot));
         }
         Listed { sessions, next: (end < self.sessions.slot_count()).then_some(end) }
+    }
+
+    /// Looks at some of the slots from `from` on, and names at most `most` of those that are furthest behind.
+    pub(super) fn furthest(&self, filter: &Filter, from: u32, most: usize) -> Furthest {
+        let now = self.now_ms();
+        let end = self.look_until(from);
+        let found = self.matching(filter, from..end).map(|(slot, entry)| (entry.behind_for(now), slot));
+        let mut found: Vec<(Option<u64>, u32)> = found.collect();
+        let total = found.len();
+        found.sort_by_key(|(behind, _)| Reverse(*behind));
+        found.truncate(most);
+        let named = found.into_iter().filter_map(|(behind, slot)| Some((behind, self.view_slot(slot)?)));
+        Furthest { total, sessions: named.collect(), next: (end < self.sessions.slot_count()).then_some(end) }
+    }
+
+    /// The slot at which a look that begins at `from` ends.
+    fn look_until(&self, from: u32) -> u32 {
+        from.saturating_add(SLOTS_PER_LOOK).min(self.sessions.slot_count())
+    }
+
+    /// The sessions in these slots that are asked for.
+    fn matching<'a>(&'a self, filter: &'a Filter, slots: Range<u32>) -> impl Iterator<Item = (u32, &'a Entry)> {
+        let mut wanted: HashMap<GroupId, bool> = HashMap::new();
+        slots.filter_map(move |slot| {
+            let entry = self.sessions.get(slot)?;
+            let reads = *wanted.entry(entry.session.group).or_insert_with(|| {
+                self.fanout.group(entry.session.group).is_some_and(|group| filter.takes(&group.selection))
+            });
+            (reads && filter.takes_holder(entry)).then_some((slot, entry))
+        })
     }
 
     /// The sessions that read `topic`, and at most `most` of those that have not got as far as `seq`.
@@ -161,6 +196,16 @@ impl State {
             address: entry.address,
             bytes: entry.bytes,
         })
+    }
+}
+
+impl Furthest {
+    /// Adds what another stretch has, and keeps those of both that are furthest behind.
+    pub(crate) fn add(&mut self, other: Self, most: usize) {
+        self.total += other.total;
+        self.sessions.extend(other.sessions);
+        self.sessions.sort_by_key(|(behind, _)| Reverse(*behind));
+        self.sessions.truncate(most);
     }
 }
 
