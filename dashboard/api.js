@@ -120,12 +120,12 @@ export function presence(name) {
 }
 
 /**
- * Open sessions, by shard and place.
- * @param {{topic?: string, subject?: string, after?: string, limit?: number}} [wanted]
- * @returns {Promise<{sessions: Session[], next: string | null}>}
+ * Of all open sessions those that are furthest behind, and how many there are.
+ * @param {{topic?: string, subject?: string, limit: number}} wanted
+ * @returns {Promise<{sessions: Session[], total: number}>}
  */
-export function sessions({ topic = "", subject = "", after = "", limit = 200 } = {}) {
-  return get("/v1/admin/sessions", { topic, subject, after, limit: String(limit) });
+export function sessions({ topic = "", subject = "", limit }) {
+  return get("/v1/admin/sessions", { topic, subject, order: "behind", limit: String(limit) });
 }
 
 /**
@@ -180,21 +180,16 @@ export async function check(token = credential.token) {
 }
 
 /**
- * Why a stream is refused: a stream's own error says less.
- * @param {string} url
- * @returns {Promise<Refusal | null>}
+ * What an answer refuses, told to whoever waits for that.
+ * @param {Response} response
+ * @param {string} token the request had
  */
-export async function whyRefused(url) {
-  const stop = new AbortController();
-  try {
-    await call(url, { headers: { Accept: "text/event-stream" }, signal: stop.signal });
-    return null;
-  } catch (error) {
-    if (error instanceof Refusal) return error;
-    throw error;
-  } finally {
-    stop.abort();
-  }
+export async function refusalOf(response, token) {
+  const refusal = new Refusal(response.status, await response.json().catch(() => ({})));
+  // Whoever may not even look is not asked again and again: the page waits until somebody signs in.
+  if (token === credential.token && (refusal.status === 401 || refusal.reason === "no-right-to-admin")) credential.refused = true;
+  if (refusal.isForRights) for (const listener of refusals) listener(refusal);
+  return refusal;
 }
 
 /**
@@ -222,9 +217,7 @@ async function call(url, options, token = credential.token) {
     throw new Refusal(0, { title: "No answer from the hub", remedy: "Is it running? The page goes on by itself when it is back." });
   }
   if (response.ok) return response;
-  const refusal = new Refusal(response.status, await response.json().catch(() => ({})));
-  if (refusal.isForRights) for (const listener of refusals) listener(refusal);
-  throw refusal;
+  throw await refusalOf(response, token);
 }
 
 /** @param {string} topic */

@@ -19,14 +19,18 @@ new SignIn();
 const router = new Router();
 const live = new Live();
 const overview = new Overview(live, router);
-const views = { topics: new Topics(router), sessions: new Sessions(router), session: new SessionPage(router) };
+const views = { topics: new Topics(router, live), sessions: new Sessions(router), session: new SessionPage(router) };
 const watch = new Watch(router);
 new Publisher(watch);
 
 const link = find("link", HTMLElement);
+const metrics = find("metrics", HTMLElement);
 live.onlink = (state, text) => {
   link.dataset.state = state;
   say(link, text);
+  overview.mark(state === "live");
+  // A link brings no token along.
+  metrics.hidden = state !== "live" || credential.token !== "";
 };
 live.onchange = () => overview.draw();
 credential.listeners.add(() => {
@@ -69,6 +73,7 @@ function suggestTopics() {
   for (const field of document.querySelectorAll('input[list="topics"]')) {
     if (!(field instanceof HTMLInputElement)) continue;
     const offer = async () => {
+      if (credential.refused) return;
       const found = await topics({ prefix: field.value, limit: 50 }).catch(() => null);
       offered.replaceChildren(...(found?.topics ?? []).map(({ topic }) => element("option", { value: topic })));
     };

@@ -15,7 +15,11 @@ import { colour, onTheme } from "./theme.js";
  * @property {(index: number | null) => void} onpoint told which sample the pointer is at
  */
 
-const FONT = '11px system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif';
+/** Sizes follow the text of the page, which is larger on a wall. */
+const SCALE = parseFloat(getComputedStyle(document.documentElement).fontSize) / 15;
+const FONT = `${11 * SCALE}px system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif`;
+/** Steps between labels of the time, in seconds. */
+const STEPS_S = [60, 120, 300, 600, 900, 1800];
 
 /** All charts, so that a change of colours reaches them. @type {Set<Chart>} */
 const charts = new Set();
@@ -45,15 +49,15 @@ export class Chart {
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, sync: { key: "hub" }, points: { size: 7 } },
       scales: {
-        x: { time: true, range: (_, __, newest) => [newest - this.#window, newest] },
+        x: { time: true, range: (_, __, newest) => this.#shown(newest) },
         y: { range: (_, __, most) => plan.range(most || 0) },
       },
       axes: [
-        { ...axis, size: 24, space: 64, grid: { show: false }, values: (_, at) => at.map(timeOfDay) },
+        { ...axis, size: 24 * SCALE, space: 42 * SCALE, incrs: STEPS_S, grid: { show: false }, values: (_, at) => at.map((time) => timeOfDay(time).slice(0, 5)) },
         {
           ...axis,
-          size: plan.left ?? 52,
-          space: 26,
+          size: (plan.left ?? 52) * SCALE,
+          space: 26 * SCALE,
           gap: 6,
           ...(plan.splits ? { splits: plan.splits } : {}),
           values: (_, figures) => figures.map((figure) => plan.show?.(figure) ?? ""),
@@ -80,6 +84,16 @@ export class Chart {
   draw(data, seconds) {
     this.#window = seconds;
     this.#plot.setData(/** @type {uPlot.AlignedData} */ (data));
+  }
+
+  /**
+   * The times shown: without figures, those before now.
+   * @param {number | null} newest
+   * @returns {[number, number]}
+   */
+  #shown(newest) {
+    const end = newest || Date.now() / 1000;
+    return [end - this.#window, end];
   }
 
   /** Draws the same again, in the colours of now. */

@@ -1,5 +1,7 @@
 // What a control event means for somebody who watches.
 
+import { visibleName } from "./format.js";
+
 /**
  * @param {import("./feed.js").Received} received
  * @returns {{title: string, text: string, tone: string}}
@@ -26,7 +28,7 @@ export function explain({ kind, id, item }) {
     return {
       tone: "end",
       title: `End: ${reason}`,
-      text: `The topic ${item.topic ?? ""} is finished: no event will follow, and publishing to it is refused.`,
+      text: `The topic ${visibleName(item.topic ?? "")} is finished: no event will follow, and publishing to it is refused.`,
     };
   }
   return { tone: "closing", title: "Credential expires soon", text: `This stream ends at ${item.expiresAt ?? "expiry"} unless it is renewed.` };

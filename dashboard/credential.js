@@ -12,6 +12,8 @@ class Credential {
   token = "";
   /** @type {Claims | null} */
   claims = null;
+  /** Whether the hub has refused it, or that there is none. */
+  refused = false;
   /** Told when somebody signs in or out. @type {Set<() => void>} */
   listeners = new Set();
 
@@ -48,6 +50,7 @@ class Credential {
   /** @param {string} token */
   #take(token) {
     this.token = token;
+    this.refused = false;
     this.claims = token ? claimsOf(token) : null;
   }
 }

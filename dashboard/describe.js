@@ -1,7 +1,7 @@
 // What is said of a session wherever one is shown.
 
 import { element } from "./dom.js";
-import { span } from "./format.js";
+import { span, visibleName } from "./format.js";
 import { address } from "./router.js";
 
 /** @param {string} name of a session */
@@ -11,7 +11,7 @@ export function link(name) {
 
 /** @param {{topics: string[], patterns: string[], omitted_topics?: number}} session */
 export function reads({ topics, patterns, omitted_topics: omitted = 0 }) {
-  const names = [...topics, ...patterns];
+  const names = [...topics, ...patterns].map(visibleName);
   const more = names.length - Math.min(names.length, 3) + omitted;
   return more > 0 ? `${names.slice(0, 3).join(", ")} and ${more} more` : names.join(", ");
 }
@@ -35,7 +35,10 @@ export function why(session) {
   return session.state === "live" ? "up to date" : "catches up";
 }
 
-/** @param {import("./api.js").Session} session */
+/**
+ * Whose it is: the subject of its credential, or else where it comes from.
+ * @param {import("./api.js").Session} session
+ */
 export function holder({ subject, address: from }) {
-  return subject ?? from;
+  return subject === null ? `from ${from}` : visibleName(subject);
 }

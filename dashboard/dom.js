@@ -1,6 +1,8 @@
 // Small ways to build and find elements. Text always goes in as text nodes: nothing here, or
 // anywhere on the page, parses HTML, so a payload can never become markup.
 
+import { credential } from "./credential.js";
+
 /**
  * Makes an element with attributes and children; strings become text nodes.
  * @param {string} tag
@@ -79,7 +81,7 @@ export function copyable(label, code) {
 }
 
 /**
- * Runs something again and again while the page can be seen and `wanted` says so.
+ * Runs something again and again while the page can be seen, the hub lets it and `wanted` says so.
  * @param {number} everyMs
  * @param {() => boolean} wanted
  * @param {() => Promise<void>} act never runs twice at a time
@@ -88,7 +90,7 @@ export function copyable(label, code) {
 export function whileSeen(everyMs, wanted, act) {
   let busy = false;
   const run = async () => {
-    if (busy || document.hidden || !wanted()) return;
+    if (busy || document.hidden || credential.refused || !wanted()) return;
     busy = true;
     try {
       await act();

@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { explain } from "./control.js";
 import { element, facts, find, say } from "./dom.js";
-import { atOrBefore, bytes, clock, count } from "./format.js";
+import { atOrBefore, bytes, clock, count, visible, visibleName } from "./format.js";
 import { problem } from "./problem.js";
 
 /** @typedef {import("./feed.js").Received} Received */
@@ -43,7 +43,15 @@ export class EventList {
     this.#pause.addEventListener("click", () => this.#togglePause());
     find("clear", HTMLButtonElement).addEventListener("click", () => this.clear());
     this.#filter.addEventListener("input", () => this.#sift());
+    // `toggle` does not bubble.
+    this.#list.addEventListener("toggle", () => this.#schedule(), true);
+    this.#list.addEventListener("focusout", () => this.#schedule());
     setInterval(() => this.#speak(), SUMMARY_MS);
+  }
+
+  /** Whether somebody reads an event: the list then stays as it is, so that it does not run away. */
+  get #read() {
+    return this.#list.querySelector("details[open], :focus-visible") !== null;
   }
 
   get empty() {
@@ -75,6 +83,8 @@ export class EventList {
   /** Empties the list and its counters for another subscription. */
   reset() {
     this.received = 0;
+    this.#unspoken = 0;
+    say(this.#spoken, "");
     this.#replay = { connection: "", until: "" };
     this.clear();
   }
@@ -107,7 +117,7 @@ export class EventList {
   }
 
   #draw() {
-    if (!this.#paused && this.#waiting.length > 0) {
+    if (!this.#paused && !this.#read && this.#waiting.length > 0) {
       const rows = this.#waiting.map((event) => this.#row(event));
       this.#list.prepend(...rows.reverse());
       this.#waiting = [];
@@ -155,7 +165,8 @@ export class EventList {
   }
 
   #count() {
-    const held = this.#paused ? `, ${this.#waiting.length + this.#dropped} since the pause` : "";
+    const waiting = this.#waiting.length + this.#dropped;
+    const held = this.#paused ? `, ${waiting} since the pause` : waiting > 0 ? `, ${waiting} wait while you read` : "";
     const lost = this.#dropped > 0 ? ` (${KEPT} newest kept)` : "";
     const shown = this.#filter.value.trim() ? this.#list.querySelectorAll("li:not([hidden])").length : this.#list.childElementCount;
     say(this.#counts, `${this.received} received, ${shown} shown${held}${lost}`);
@@ -170,7 +181,7 @@ export class EventList {
 
 /** @param {Received} event */
 function eventRow(event) {
-  const preview = event.data.length > PREVIEW ? `${event.data.slice(0, PREVIEW)}…` : event.data;
+  const preview = visible(event.data.length > PREVIEW ? `${event.data.slice(0, PREVIEW)}…` : event.data);
   const details = element(
     "details",
     {},
@@ -178,8 +189,8 @@ function eventRow(event) {
       "summary",
       {},
       element("span", { class: "id" }, event.id),
-      element("span", { class: event.type === "message" ? "type" : "type named" }, event.type),
-      element("span", { class: "topic" }, event.topic),
+      element("span", { class: event.type === "message" ? "type" : "type named" }, visibleName(event.type)),
+      element("span", { class: "topic" }, visibleName(event.topic)),
       element("code", { class: "data" }, preview || "(empty)"),
       element("span", { class: "mark" }),
       element("time", { datetime: event.at.toISOString() }, clock(event.at)),
@@ -190,7 +201,7 @@ function eventRow(event) {
     "toggle",
     () => {
       const known = element("dl", { class: "record facts" });
-      details.append(element("pre", { tabindex: "0" }, pretty(event.data)), known);
+      details.append(element("pre", { tabindex: "0" }, visible(pretty(event.data))), known);
       describe(event, known);
     },
     { once: true },
@@ -225,8 +236,8 @@ async function describe(event, known) {
     known.replaceChildren(
       ...facts([
         ["Stored at", fate.time],
-        ["Topic", fate.topic],
-        ...(fate.key ? [/** @type {[string, string]} */ (["Key", fate.key])] : []),
+        ["Topic", visibleName(fate.topic)],
+        ...(fate.key ? [/** @type {[string, string]} */ (["Key", visibleName(fate.key)])] : []),
         ["Size", bytes(fate.bytes)],
         ["Sessions now", `${count(matching)} read its topic, ${count(behind)} of them have not got as far`],
       ]),

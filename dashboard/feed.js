@@ -31,6 +31,8 @@ export class Feed {
   state = "idle";
   /** What the client says of its state. @type {import("./stream.js").State} */
   detail = { name: "closed" };
+  /** What the hub refused last. @type {import("./api.js").Refusal | null} */
+  refusal = null;
   /** How many connections were opened for this wish. */
   connections = 0;
 
@@ -89,12 +91,24 @@ export class Feed {
     this.#become({ name: "connecting" });
     this.#stream = follow(this.url, {
       lastEventId: this.#cursor || undefined,
-      onitem: (item) => this.onevent(received(item, this.connections)),
-      onstate: (state) => {
+      onitem: (item) => this.#take(item),
+      onstate: (state, refusal) => {
+        this.refusal = refusal;
         if (state.name === "open") this.connections += 1;
         this.#become(state);
       },
     });
+  }
+
+  /** @param {any} item */
+  #take(item) {
+    this.onevent(received(item, this.connections));
+    // Nothing follows the end of the one topic watched: the hub would answer the next request with 204.
+    if (item.kind !== "end" || item.topic !== this.#wish?.topic) return;
+    this.#cursor = this.cursor;
+    this.#stream?.close();
+    this.#stream = null;
+    this.#become({ name: "closed", reason: "finished" });
   }
 
   /** @param {import("./stream.js").State} state */

@@ -23,9 +23,44 @@ export function bytes(value) {
 export function duration(seconds) {
   const s = Math.floor(seconds);
   if (s < 60) return `${s} s`;
-  if (s < 3600) return `${Math.floor(s / 60)} min ${s % 60} s`;
-  if (s < 86400) return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
-  return `${Math.floor(s / 86400)} d ${Math.floor((s % 86400) / 3600)} h`;
+  const [size, unit, part, smaller] = s < 3600 ? [60, "min", 1, "s"] : s < 86400 ? [3600, "h", 60, "min"] : [86400, "d", 3600, "h"];
+  const rest = Math.floor((s % size) / part);
+  return `${Math.floor(s / size)} ${unit}${rest > 0 ? ` ${rest} ${smaller}` : ""}`;
+}
+
+/**
+ * A number with its noun.
+ * @param {number} value
+ * @param {string} noun in the singular
+ */
+export function many(value, noun) {
+  return `${count(value)} ${noun}${value === 1 ? "" : "s"}`;
+}
+
+/** What a reader cannot see, or what turns the direction of the text around it: control and format characters, and odd line ends. */
+const HIDDEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
+/** Of these, what has its place in a text: line ends, tabs, and what joins signs and letters. */
+const OF_TEXT = "\n\t\u200c\u200d\ufe0f";
+
+/**
+ * A text in which nothing is hidden: characters that cannot be seen are named.
+ * @param {string} text
+ */
+export function visible(text) {
+  return text.replace(HIDDEN, (char) => (OF_TEXT.includes(char) ? char : named(char)));
+}
+
+/**
+ * A name in which nothing is hidden: so, and neither are spaces that a page swallows.
+ * @param {string} text
+ */
+export function visibleName(text) {
+  return text.replace(HIDDEN, named).replace(/^ +| +$| {2,}/g, (spaces) => "␣".repeat(spaces.length));
+}
+
+/** @param {string} char */
+function named(char) {
+  return `⟨U+${(char.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0")}⟩`;
 }
 
 /**

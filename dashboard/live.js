@@ -1,7 +1,7 @@
 // What the hub tells about itself: one stream of `$hub/stats`, `$hub/sessions` and `$hub/log`, turned into figures over time.
 
-import { whyRefused } from "./api.js";
 import { credential } from "./credential.js";
+import { timeOfDay } from "./format.js";
 import { Growth, History } from "./series.js";
 import { follow } from "./stream.js";
 
@@ -31,6 +31,10 @@ const TOPICS = ["$hub/stats", "$hub/sessions", "$hub/log"];
 const TOTALS = /** @type {const} */ (["events", "deliveries", "bytes_out", "opened", "gaps", "refused", "failed"]);
 /** A refused stream is tried again after so long, in case rights or settings change. */
 const AGAIN_MS = 10_000;
+/** Figures come every second; after so long without any the page says so. */
+const SILENT_MS = 4000;
+/** How far back the page asks at first, in seconds. */
+const BACK_S = 900;
 /** Names of the columns of lag in `lags`. */
 export const LAG = ["lag0", "lag1", "lag2", "lag3", "lag4", "lag5", "lag6", "lag7"];
 
@@ -56,18 +60,40 @@ export class Live {
   /** @type {{close: () => void} | null} */
   #stream = null;
   #again = 0;
+  #open = false;
+  /** When the stream was opened, or last brought figures. */
+  #heard = 0;
+
+  constructor() {
+    setInterval(() => this.#listen(), 1000);
+  }
 
   /** Starts, or starts again with another credential. What was received is kept. */
   start() {
+    this.onlink("connecting", "Connecting");
+    this.#connect();
+  }
+
+  /**
+   * Asks for what the page does not have yet: without an id, as the hub keeps these topics in memory, and would tell of a gap after
+   * each of its restarts.
+   */
+  #connect() {
     clearTimeout(this.#again);
     this.#stream?.close();
-    const query = new URLSearchParams([...TOPICS.map((topic) => ["topic", topic]), ["since", "15m"]]);
-    const url = `/v1/events?${query}`;
-    this.onlink("connecting", "Connecting");
-    this.#stream = follow(url, {
+    this.#open = false;
+    const missed = this.stats ? Math.ceil((Date.now() - this.#heard) / 1000) + 5 : BACK_S;
+    const query = new URLSearchParams([...TOPICS.map((topic) => ["topic", topic]), ["since", `${Math.min(missed, BACK_S)}s`]]);
+    this.#stream = follow(`/v1/events?${query}`, {
       onitem: (item) => item.kind === "event" && this.#take(item.topic, item.data),
-      onstate: (state) => this.#state(state, url),
+      onstate: (state, refusal) => this.#state(state, refusal),
     });
+  }
+
+  /** Says when an open stream brings nothing. */
+  #listen() {
+    if (!this.#open || Date.now() - this.#heard < SILENT_MS) return;
+    this.onlink("lost", `No figures since ${timeOfDay(this.#heard / 1000)}`);
   }
 
   /**
@@ -76,6 +102,8 @@ export class Live {
    */
   #take(topic, data) {
     const said = JSON.parse(data);
+    this.#heard = Date.now();
+    this.onlink("live", "Live");
     if (topic === "$hub/stats") this.#count(said);
     else if (topic === "$hub/sessions") this.#measure(said);
     else if (topic === "$hub/log") this.log = said;
@@ -84,7 +112,10 @@ export class Live {
 
   /** @param {Stats} stats */
   #count(stats) {
+    this.stats = stats;
     const time = Date.parse(stats.time) / 1000;
+    // It was here before the connection was lost.
+    if (time <= this.history.newest) return;
     const ends = Object.fromEntries(Object.entries(stats.closed).map(([reason, count]) => [`closed_${reason}`, count]));
     const totals = { ...Object.fromEntries(TOTALS.map((name) => [name, stats[name]])), ...ends };
     const growth = this.#growth.add(time, totals);
@@ -96,7 +127,6 @@ export class Live {
       max: stats.latency.max_ms,
       ...(growth ? rates(growth) : {}),
     });
-    this.stats = stats;
   }
 
   /** @param {Sample} sample */
@@ -108,16 +138,19 @@ export class Live {
 
   /**
    * @param {import("./stream.js").State} state
-   * @param {string} url
+   * @param {import("./api.js").Refusal | null} refusal
    */
-  async #state(state, url) {
-    if (state.name === "open") return this.onlink("live", "Live");
-    if (state.name === "connecting") return;
-    if (state.name === "waiting") return this.onlink("lost", `Hub not reachable (${state.reason}), trying again`);
-    const token = credential.token;
-    this.#again = setTimeout(() => this.start(), AGAIN_MS);
-    const refusal = await whyRefused(url).catch(() => null);
-    if (token === credential.token) this.onlink("refused", refusal ? `Refused: ${refusal.title}` : "Closed, trying again");
+  #state(state, refusal) {
+    this.#open = state.name === "open";
+    if (this.#open) this.#heard = Date.now();
+    if (this.#open || state.name === "connecting") return;
+    if (state.name === "waiting") {
+      this.onlink("lost", `No answer (${state.reason})`);
+      this.#again = setTimeout(() => this.#connect(), state.delayMs);
+    } else {
+      this.onlink("refused", refusal ? `Refused: ${refusal.title}` : "Closed");
+      if (!credential.refused) this.#again = setTimeout(() => this.start(), AGAIN_MS);
+    }
   }
 }
 

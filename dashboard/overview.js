@@ -3,7 +3,7 @@
 import { holder, link, reads, tone, why } from "./describe.js";
 import { find, say } from "./dom.js";
 import { EndsPanel, REASONS } from "./ends.js";
-import { ago, bytes, count, duration, millis, span } from "./format.js";
+import { ago, bytes, count, duration, many, millis, span, timeOfDay, visibleName } from "./format.js";
 import { HeatPanel } from "./heat.js";
 import { LinePanel } from "./line.js";
 import { Table } from "./table.js";
@@ -16,6 +16,8 @@ export class Overview {
   #live;
   #range = find("range", HTMLSelectElement);
   #drawing = false;
+  /** Whether the figures are those of now. */
+  #current = false;
   #published = new LinePanel(find("published", HTMLElement), {
     title: "Published",
     lines: [{ name: "events_s", label: "events per second", colour: "accent", fill: true }],
@@ -56,7 +58,7 @@ export class Overview {
       { title: "Positions", figure: true, minor: true, cell: (row) => count(row.lag.positions) },
       { title: "Why", cell: (row) => why(row) },
       { title: "Reads", cell: (row) => reads(row) },
-      { title: "Subject", minor: true, cell: (row) => holder(row) },
+      { title: "Who", minor: true, cell: (row) => holder(row) },
     ],
   });
   #ended = new Table(find("ended", HTMLElement), {
@@ -68,16 +70,16 @@ export class Overview {
       { title: "Reason", cell: (row) => REASONS[row.reason]?.text ?? row.reason, tone: (row) => REASONS[row.reason]?.tone ?? "" },
       { title: "Session", minor: true, cell: (row) => row.session },
       { title: "Reads", cell: (row) => reads(row) },
-      { title: "Subject", cell: (row) => holder(row) },
+      { title: "Who", cell: (row) => holder(row) },
       { title: "Age", figure: true, minor: true, cell: (row) => duration(row.age_seconds) },
     ],
   });
   #log = new Table(find("log-classes", HTMLElement), {
     label: "The log by class",
     key: (/** @type {import("./live.js").LogFigures["classes"][0]} */ row) => row.patterns.join(" "),
-    empty: "The hub has not told yet.",
+    empty: "The log has no class.",
     columns: [
-      { title: "Class", cell: (row) => row.patterns.join(", ") },
+      { title: "Class", cell: (row) => row.patterns.map(visibleName).join(", ") },
       { title: "Topics", figure: true, minor: true, cell: (row) => count(row.topics) },
       { title: "Events", figure: true, cell: (row) => count(row.events) },
       { title: "Size", figure: true, cell: (row) => bytes(row.bytes) },
@@ -107,6 +109,24 @@ export class Overview {
     this.draw();
   }
 
+  /**
+   * Figures that are not those of now look so.
+   * @param {boolean} live
+   */
+  mark(live) {
+    this.#current = live;
+    const { stats } = this.#live;
+    const stale = !live && stats !== null;
+    find("view-overview", HTMLElement).toggleAttribute("data-stale", stale);
+    const note = stale ? `The last figures are of ${timeOfDay(Date.parse(stats.time) / 1000)}: how it is now is not known.` : "";
+    say(find("overview-note", HTMLElement), note);
+    this.#doubt();
+  }
+
+  #doubt() {
+    if (!this.#current) for (const table of [this.#slowest, this.#ended, this.#log]) table.known = false;
+  }
+
   /** Draws with the next frame; a hidden page gets none. */
   draw() {
     if (this.#drawing || document.hidden || find("view-overview", HTMLElement).hidden) return;
@@ -116,6 +136,7 @@ export class Overview {
       if (this.#live.stats) this.#charts(this.#live.stats);
       if (this.#live.sample) this.#lag(this.#live.sample);
       if (this.#live.log) this.#storage(this.#live.log);
+      this.#doubt();
     });
   }
 
@@ -146,7 +167,7 @@ export class Overview {
     figure("gaps", count(gaps), "told in this time", gaps > 0 ? "warn" : "");
     const failed = lately("failed");
     figure("refused", `${count(lately("refused"))} / ${count(failed)}`, "4xx / 5xx in this time", failed > 0 ? "bad" : "");
-    figure("log-size", bytes(stats.log_bytes), `${count(stats.log_events)} events in ${count(stats.topics)} topics`, stats.log_ready ? "" : "bad");
+    figure("log-size", bytes(stats.log_bytes), `${many(stats.log_events, "event")} in ${many(stats.topics, "topic")}`, stats.log_ready ? "" : "bad");
     figure("memory", bytes(stats.memory_bytes), `${bytes(stats.tail_bytes)} of recent events`);
     const { descriptors, descriptors_limit: most } = stats;
     const full = descriptors !== null && most !== null && descriptors > most * 0.9;
@@ -168,7 +189,7 @@ export class Overview {
   #storage(log) {
     this.#log.update(log.classes);
     const health = log.health === "ready" ? "takes events" : log.health === "full" ? "is full and takes nothing" : `has failed: ${log.detail}`;
-    const text = `${bytes(log.bytes)} in ${count(log.segments)} segments; ${health}.${log.complete ? "" : " More topics than are added up here."}`;
+    const text = `${bytes(log.bytes)} in ${many(log.segments, "segment")}; ${health}.${log.complete ? "" : " More topics than are added up here."}`;
     const note = find("log-note", HTMLElement);
     say(note, text);
     note.dataset.tone = log.health === "ready" ? "" : "bad";
@@ -191,6 +212,6 @@ function figure(id, value, note, tone = "") {
 
 /** @param {{age_s: number, events: number, bytes: number}} retention */
 function keeps({ age_s: age, events, bytes: size }) {
-  const limits = [age && duration(age), events && `${count(events)} events`, size && bytes(size)];
+  const limits = [age && duration(age), events && many(events, "event"), size && bytes(size)];
   return limits.filter(Boolean).join(", ") || "for ever";
 }

@@ -2,6 +2,7 @@
 
 import { publish, Refusal } from "./api.js";
 import { button, element, find } from "./dom.js";
+import { visibleName } from "./format.js";
 import { problem } from "./problem.js";
 
 /** The publish panel. */
@@ -31,7 +32,7 @@ export class Publisher {
   }
 
   async #send() {
-    const topic = this.#topic.value.trim();
+    const topic = this.#topic.value;
     const type = this.#type.value.trim();
     try {
       const id = await publish({ topic, type, data: this.#data.value, key: this.#key.value, final: this.#final.value });
@@ -51,7 +52,7 @@ export class Publisher {
     this.#answer.className = "answer good";
     this.#answer.replaceChildren(element("strong", {}, "Stored as "), element("code", {}, id));
     if (this.#watch.sees(topic)) return;
-    const follow = button(`Watch ${topic}`, () => this.#watch.start(topic));
+    const follow = button(`Watch ${visibleName(topic)}`, () => this.#watch.start(topic));
     this.#answer.append(element("p", {}, "You are not watching this topic. ", follow));
   }
 

@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { why } from "./describe.js";
 import { element, facts, find, say, whileSeen } from "./dom.js";
-import { ago, bytes, count, duration, span } from "./format.js";
+import { ago, bytes, count, duration, span, visibleName } from "./format.js";
 import { complain, problem } from "./problem.js";
 import { address } from "./router.js";
 
@@ -33,7 +33,7 @@ export class SessionPage {
     this.#refresh = whileSeen(EVERY_MS, () => this.#name !== "" && !this.#gone, () => this.#load());
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
-      router.keep("session", { topic: this.#topic.value.trim() });
+      router.keep("session", { topic: this.#topic.value });
       this.#explain();
     });
     this.#end.addEventListener("click", () => this.#ask(true));
@@ -50,12 +50,13 @@ export class SessionPage {
     if (!name) return;
     this.#gone = false;
     this.#first = true;
-    say(this.#title, `Session ${name}`);
+    say(this.#title, `Session ${visibleName(name)}`);
     this.#facts.replaceChildren();
     this.#reads.replaceChildren();
     this.#answer.replaceChildren();
     say(this.#note, "");
     this.#ask(false);
+    this.#allow(true);
     this.#topic.value = query.get("topic") ?? "";
     this.#refresh();
     if (this.#topic.value) this.#explain();
@@ -68,11 +69,26 @@ export class SessionPage {
       if (name === this.#name) this.#show(session);
     } catch (error) {
       if (name !== this.#name) return;
-      this.#gone = error instanceof api.Refusal && error.status === 404;
-      if (!this.#gone) return complain(this.#note, error);
-      say(this.#note, "The session has ended. Its client, if it comes back, is another session.");
+      if (error instanceof api.Refusal && error.status === 404) this.#leave();
+      else complain(this.#note, error);
     }
-    this.#end.disabled = this.#gone;
+  }
+
+  /** What is asked of a session that is not there has no answer. */
+  #leave() {
+    this.#gone = true;
+    const known = this.#facts.childElementCount > 0;
+    say(this.#note, known ? "The session has ended. Its client, if it comes back, is another session." : "There is no such session. It may have ended.");
+    this.#answer.replaceChildren();
+    const state = this.#facts.querySelector("dd");
+    if (state) say(state, "ended");
+    this.#allow(false);
+  }
+
+  /** @param {boolean} there whether the session can be asked and ended */
+  #allow(there) {
+    this.#end.disabled = !there;
+    for (const control of this.#form.elements) /** @type {HTMLInputElement | HTMLButtonElement} */ (control).disabled = !there;
   }
 
   /** @param {api.Session} session */
@@ -90,7 +106,7 @@ export class SessionPage {
         ["Last byte", `${span(session.idle_seconds)} ago`],
         ["Sent", bytes(session.bytes)],
         ["Address", session.address],
-        ["Subject", session.subject ?? "none"],
+        ["Subject", session.subject === null ? "none" : visibleName(session.subject)],
         ["Issuer", session.issuer ?? "none"],
         ["Credential", session.expires_at === null ? "none" : expiry(session.expires_at)],
         ["Form", `${session.format}, ${session.driver}`],
@@ -103,13 +119,13 @@ export class SessionPage {
     this.#first = false;
     const names = [...session.topics, ...session.patterns];
     if (this.#reads.childElementCount !== names.length) {
-      const links = names.map((name) => element("li", {}, element("a", { href: address("events", { topic: name }) }, name)));
+      const links = names.map((name) => element("li", {}, element("a", { href: address("events", { topic: name }) }, visibleName(name))));
       this.#reads.replaceChildren(...links);
     }
   }
 
   async #explain() {
-    const [name, topic] = [this.#name, this.#topic.value.trim()];
+    const [name, topic] = [this.#name, this.#topic.value];
     try {
       const { gets, steps, session } = await api.explainSession(name, topic);
       if (name !== this.#name) return;
@@ -120,6 +136,8 @@ export class SessionPage {
       );
     } catch (error) {
       if (!(error instanceof api.Refusal)) throw error;
+      if (name !== this.#name) return;
+      if (error.status === 404) return this.#leave();
       this.#answer.replaceChildren(element("div", { class: "answer bad" }, ...problem(error)));
     }
   }
@@ -152,9 +170,9 @@ export class SessionPage {
  * @returns {[string, string]} a tone, and a sentence
  */
 function verdictOn(topic, gets, session) {
-  if (!gets) return ["bad", `It does not get the events of ${topic}.`];
-  if (session.state === "live") return ["good", `It gets the events of ${topic}.`];
-  return ["warn", `It gets the events of ${topic}, but it is behind.`];
+  if (!gets) return ["bad", `It does not get the events of ${visibleName(topic)}.`];
+  if (session.state === "live") return ["good", `It gets the events of ${visibleName(topic)}.`];
+  return ["warn", `It gets the events of ${visibleName(topic)}, but it is behind.`];
 }
 
 /** @param {string} at */
@@ -174,7 +192,7 @@ function step({ check, about, allowed, reason, rule, detail }) {
     "li",
     { class: fact ? "" : allowed ? "good" : "bad" },
     element("strong", {}, fact ?? `${allowed ? "Yes" : "No"}: ${NAMES[check] ?? check}`),
-    ...(about ? [" ", element("code", {}, about)] : []),
+    ...(about ? [" ", element("code", {}, visibleName(about))] : []),
     element("p", {}, detail),
     ...(by ? [element("p", { class: "hint" }, `${allowed ? "Rule" : "Reason"}: ${by}`)] : []),
   );

@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { holder, link, reads, tone, why } from "./describe.js";
 import { find, say, whileSeen } from "./dom.js";
-import { bytes, count, duration, span } from "./format.js";
+import { bytes, count, duration, many, span } from "./format.js";
 import { More } from "./more.js";
 import { complain } from "./problem.js";
 import { Table } from "./table.js";
@@ -37,7 +37,7 @@ export class Sessions {
       { title: "Positions", figure: true, minor: true, cell: (row) => count(row.lag.positions), sort: (row) => row.lag.positions },
       { title: "State", cell: (row) => why(row), sort: (row) => row.state },
       { title: "Reads", cell: (row) => reads(row), sort: (row) => reads(row) },
-      { title: "Subject", cell: (row) => holder(row), sort: (row) => holder(row) },
+      { title: "Who", cell: (row) => holder(row), sort: (row) => holder(row) },
       { title: "Age", figure: true, minor: true, cell: (row) => duration(row.age_seconds), sort: (row) => row.age_seconds },
       { title: "Sent", figure: true, minor: true, cell: (row) => bytes(row.bytes), sort: (row) => row.bytes },
     ],
@@ -66,14 +66,15 @@ export class Sessions {
   async #load() {
     const [topic, subject] = [this.#topic.value.trim(), this.#subject.value.trim()];
     try {
-      const { sessions, next } = await api.sessions({ topic, subject, limit: this.#more.limit });
+      const { sessions, total } = await api.sessions({ topic, subject, limit: this.#more.limit });
       this.#table.empty = topic || subject ? "No open session matches." : "No session is open.";
       this.#table.update(sessions);
-      this.#more.update(next);
-      const found = sessions.length === 1 ? "1 session" : `${count(sessions.length)} sessions`;
-      const more = next === null ? "" : " of more; the slowest of all are in the overview";
-      say(this.#note, `${found}${topic || subject ? " found" : ""}${more}.`);
+      const rest = total > sessions.length;
+      this.#more.update(rest || null);
+      const more = rest ? `; the ${count(sessions.length)} furthest behind are shown, and a column sorts these` : "";
+      say(this.#note, `${many(total, "session")}${topic || subject ? " found" : ""}${more}.`);
     } catch (error) {
+      this.#table.known = false;
       complain(this.#note, error);
     }
   }

@@ -3,7 +3,7 @@
 import { check, refusals, Refusal } from "./api.js";
 import { claimsOf, credential } from "./credential.js";
 import { button, element, find, say } from "./dom.js";
-import { duration } from "./format.js";
+import { duration, visibleName } from "./format.js";
 import { problem } from "./problem.js";
 
 /** From here on the end of a token is worth a warning, in seconds. */
@@ -37,21 +37,29 @@ export class SignIn {
   #refused(refusal) {
     if (!this.#panel.hidden) return;
     this.#panel.hidden = false;
+    // Whoever is somewhere else on the page stays there.
+    if (!document.activeElement || document.activeElement === document.body) this.#token.focus();
     this.#why.replaceChildren(...problem(refusal));
   }
 
   /** Says what a token says while it is typed or pasted. */
   #read() {
-    const token = this.#token.value.trim();
+    const token = this.#given();
     if (!token) return this.#answer.replaceChildren();
     this.#answer.className = "answer";
     this.#answer.replaceChildren(...describe(token));
   }
 
+  /** The token alone, where a whole header was pasted. */
+  #given() {
+    return this.#token.value.trim().replace(/^(authorization:\s*)?bearer\s+/i, "");
+  }
+
   async #try() {
-    const token = this.#token.value.trim();
+    const token = this.#given();
     if (!token) return;
     const refusal = await check(token);
+    this.#why.replaceChildren();
     if (refusal) {
       this.#answer.className = "answer bad";
       this.#answer.replaceChildren(...problem(refusal), ...describe(token));
@@ -70,7 +78,7 @@ export class SignIn {
     if (!token) return this.#who.replaceChildren();
     const name = claims?.subject || "somebody";
     const out = button("Sign out", () => credential.signOut());
-    this.#who.replaceChildren(element("span", { class: "name" }, claims?.admin ? `${name}, admin` : name), this.#until, out);
+    this.#who.replaceChildren(element("span", { class: "name" }, claims?.admin ? `${visibleName(name)}, admin` : visibleName(name)), this.#until, out);
     this.#panel.hidden = true;
     this.#tick();
   }
@@ -97,7 +105,7 @@ function describe(token) {
   const { subject, admin, subscribe, publish, expires } = claims;
   const left = expires === null ? null : expires - Date.now() / 1000;
   const lines = [
-    `It says it is ${subject ? `of ${subject}` : "of nobody by name"}, ${admin ? "an administrator" : "not an administrator, which this page needs"}.`,
+    `It says it is ${subject ? `of ${visibleName(subject)}` : "of nobody by name"}, ${admin ? "an administrator" : "not an administrator, which this page needs"}.`,
     left === null ? "It names no end." : left > 0 ? `It expires in ${duration(left)}.` : `It expired ${duration(-left)} ago.`,
     `It may read ${list(subscribe)}, and publish to ${list(publish)}.`,
   ];
@@ -106,5 +114,5 @@ function describe(token) {
 
 /** @param {string[]} patterns */
 function list(patterns) {
-  return patterns.length > 0 ? patterns.join(", ") : "nothing";
+  return patterns.length > 0 ? patterns.map(visibleName).join(", ") : "nothing";
 }

@@ -1,6 +1,7 @@
 // The page's streams: the project's own client, with the credential of whoever is signed in.
 
 import { subscribe } from "/client/index.js";
+import { refusalOf } from "./api.js";
 import { credential } from "./credential.js";
 
 /**
@@ -15,17 +16,26 @@ import { credential } from "./credential.js";
  * @param {object} options
  * @param {string} [options.lastEventId]
  * @param {(item: any) => void} options.onitem
- * @param {(state: State) => void} options.onstate
+ * @param {(state: State, refusal: import("./api.js").Refusal | null) => void} options.onstate told with what the hub refused last
  * @returns {{close: () => void, readonly lastEventId: string}}
  */
 export function follow(url, { lastEventId, onitem, onstate }) {
   let closed = false;
+  /** @type {import("./api.js").Refusal | null} */
+  let refusal = null;
+  const { token } = credential;
   const subscription = subscribe(url, {
-    token: credential.token || undefined,
+    token: token || undefined,
+    // A refusal says more than the client tells of it.
+    fetch: async (/** @type {RequestInfo | URL} */ input, /** @type {RequestInit | undefined} */ init) => {
+      const response = await fetch(input, init);
+      refusal = response.ok ? null : await refusalOf(response.clone(), token);
+      return response;
+    },
     lastEventId,
     retry: { most: 10_000 },
     onState: (/** @type {State} */ state) => {
-      if (!closed) onstate(state);
+      if (!closed) onstate(state, refusal);
     },
   });
   (async () => {

@@ -29,6 +29,9 @@ export class Table {
   #descending;
   #empty = element("p", { class: "empty-note" });
   #emptyText;
+  #host;
+  /** Whether the rows are those of now. */
+  #known = false;
 
   /**
    * @param {HTMLElement} host
@@ -40,6 +43,7 @@ export class Table {
    * @param {number} [plan.sorted] the column that it is sorted by at first, the largest first; none keeps the order given
    */
   constructor(host, { label, columns, key, empty, sorted = -1 }) {
+    this.#host = host;
     this.#columns = columns;
     this.#key = key;
     this.#emptyText = empty;
@@ -49,12 +53,24 @@ export class Table {
     const table = element("table", { "aria-label": label }, element("thead", {}, element("tr", {}, ...this.#heads)), this.#body);
     host.append(element("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": label }, table), this.#empty);
     this.#mark();
-    this.update([]);
+    this.#draw();
   }
 
   /** @param {T[]} rows */
   update(rows) {
     this.#shown = rows;
+    this.known = true;
+    this.#draw();
+  }
+
+  /**
+   * Says whether the rows, or that there are none, are how it is now.
+   * @param {boolean} known
+   */
+  set known(known) {
+    if (this.#known === known) return;
+    this.#known = known;
+    this.#host.toggleAttribute("data-stale", !known);
     this.#draw();
   }
 
@@ -83,7 +99,7 @@ export class Table {
       else if (!held || !row.node.isConnected) this.#body.insertBefore(row.node, before);
     }
     this.#empty.hidden = this.#shown.length > 0;
-    say(this.#empty, this.#emptyText);
+    say(this.#empty, this.#known ? this.#emptyText : "Not known: the hub has not answered yet.");
   }
 
   #order() {

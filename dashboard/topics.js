@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { button, element, facts, find, say, whileSeen } from "./dom.js";
-import { ago, bytes, count } from "./format.js";
+import { ago, bytes, count, many, visibleName } from "./format.js";
 import { More } from "./more.js";
 import { complain } from "./problem.js";
 import { address } from "./router.js";
@@ -19,6 +19,7 @@ export class Topics {
   #more = new More("topics-more", PAGE, () => this.#refresh());
   #detail = find("topic-detail", HTMLElement);
   #router;
+  #live;
   #chosen = "";
   #visible = false;
   #refresh;
@@ -37,9 +38,13 @@ export class Topics {
     ],
   });
 
-  /** @param {import("./router.js").Router} router */
-  constructor(router) {
+  /**
+   * @param {import("./router.js").Router} router
+   * @param {import("./live.js").Live} live
+   */
+  constructor(router, live) {
     this.#router = router;
+    this.#live = live;
     this.#refresh = whileSeen(EVERY_MS, () => this.#visible, () => this.#load());
     find("topic-search", HTMLFormElement).addEventListener("submit", (event) => event.preventDefault());
     this.#prefix.addEventListener("input", () => {
@@ -59,26 +64,39 @@ export class Topics {
   }
 
   async #load() {
-    const prefix = this.#prefix.value.trim();
+    const prefix = this.#prefix.value;
     try {
       const { topics, next } = await api.topics({ prefix, limit: this.#more.limit });
-      this.#table.empty = prefix ? `No topic begins with “${prefix}”.` : "No topics yet. Publish an event, and its topic is here.";
+      this.#table.empty = prefix ? `No topic begins with “${visibleName(prefix)}”.` : "No topics yet. Publish an event, and its topic is here.";
       this.#table.update(topics);
       this.#more.update(next);
-      const more = next === null ? "" : `; the first ${topics.length} by name are shown`;
-      say(this.#note, `${topics.length === 1 ? "1 topic" : `${count(topics.length)} topics`}${prefix ? ` that begin with ${prefix}` : ""}${more}.`);
+      say(this.#note, this.#sum(topics.length, prefix, next !== null));
       await this.#describe();
     } catch (error) {
+      this.#table.known = false;
       complain(this.#note, error);
     }
     // Typed on while the answer was on its way.
-    if (prefix !== this.#prefix.value.trim()) queueMicrotask(() => this.#refresh());
+    if (prefix !== this.#prefix.value) queueMicrotask(() => this.#refresh());
+  }
+
+  /**
+   * @param {number} shown
+   * @param {string} prefix
+   * @param {boolean} more whether there are others
+   */
+  #sum(shown, prefix, more) {
+    const begin = prefix ? ` that ${shown === 1 ? "begins" : "begin"} with ${visibleName(prefix)}` : "";
+    if (!more) return `${many(shown, "topic")}${begin}.`;
+    // The hub counts all of them, but not those that begin with something.
+    const all = prefix || !this.#live.stats ? `More than ${many(shown, "topic")}${begin}` : many(this.#live.stats.topics, "topic");
+    return `${all}; the first ${count(shown)} by name are shown, and a column sorts these.`;
   }
 
   /** @param {string} topic */
   #link(topic) {
     const query = { topic, ...(this.#prefix.value ? { prefix: this.#prefix.value } : {}) };
-    return element("a", { href: address("topics", query) }, topic);
+    return element("a", { href: address("topics", query) }, visibleName(topic));
   }
 
   /** Shows the chosen topic beside the list. */
@@ -99,7 +117,7 @@ export class Topics {
     const list = element("dl", { class: "facts" }, ...facts(topic ? factsOf(topic) : [["Events", "none"]]));
     const held = this.#detail.contains(document.activeElement);
     if (held) return this.#detail.querySelector("dl")?.replaceWith(list);
-    this.#detail.replaceChildren(element("h2", {}, name), list, ...(members ? present(members) : []), links);
+    this.#detail.replaceChildren(element("h2", {}, visibleName(name)), list, ...(members ? present(members) : []), links);
   }
 
   /** @param {string} topic */
@@ -129,10 +147,8 @@ function factsOf(topic) {
 /** @param {Awaited<ReturnType<typeof api.presence>>} listing */
 function present(listing) {
   const names = listing.members.map((one) =>
-    element("li", {}, `${one.member}${one.anonymous ? " (anonymous)" : ""}, since ${ago(one.since)}`),
+    element("li", {}, `${visibleName(one.member)}${one.anonymous ? " (anonymous)" : ""}, since ${ago(one.since)}`),
   );
   const more = listing.next === null ? "" : ` The first ${listing.members.length} are named.`;
-  const one = listing.count === 1 ? "1 member" : `${count(listing.count)} members`;
-  const open = listing.sessions === 1 ? "1 session" : `${count(listing.sessions)} sessions`;
-  return [element("h3", {}, `Read by ${one} in ${open}.${more}`), element("ul", { class: "members" }, ...names)];
+  return [element("h3", {}, `Read by ${many(listing.count, "member")} in ${many(listing.sessions, "session")}.${more}`), element("ul", { class: "members" }, ...names)];
 }

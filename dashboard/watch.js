@@ -1,6 +1,6 @@
 // The watch panel: what to read, the state of the stream, dropping and resuming it.
 
-import { head, whyRefused } from "./api.js";
+import { head } from "./api.js";
 import { credential } from "./credential.js";
 import { find, say } from "./dom.js";
 import { EventList } from "./events.js";
@@ -73,7 +73,7 @@ export class Watch {
    */
   start(topic) {
     if (topic !== undefined) this.#topic.value = topic;
-    const wish = { topic: this.#topic.value.trim(), since: this.#since.value };
+    const wish = { topic: this.#topic.value, since: this.#since.value };
     if (!wish.topic) return;
     this.#list.reset();
     this.#feed.watch(wish);
@@ -95,15 +95,14 @@ export class Watch {
   async #stateChanged() {
     this.#showState();
     if (this.#feed.state === "open") await this.#opened();
-    if (this.#feed.state === "closed") await this.#closed();
+    if (this.#feed.state === "closed") this.#closed();
   }
 
-  async #closed() {
+  #closed() {
     if (this.#feed.detail.reason === "finished") {
-      return say(this.#note, "Finished: every topic watched has ended, and the hub answered 204.");
+      return say(this.#note, "Finished: the topic watched has ended, and nothing follows.");
     }
-    const refusal = await whyRefused(this.#feed.url);
-    if (this.#feed.state !== "closed") return;
+    const { refusal } = this.#feed;
     const why = refusal && [refusal.title, refusal.detail, refusal.remedy].filter(Boolean).join(": ");
     say(this.#note, why ?? "The hub has closed the stream.");
   }

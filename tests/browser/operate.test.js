@@ -37,6 +37,26 @@ describe("the view of topics", () => {
     await page.getByText("No topic begins with “nothing/like/it”.").waitFor();
   });
 
+  test("shows what cannot be seen in a name", async () => {
+    const { page, hub } = bench;
+    await hub.publish("odd/%E2%80%AElive", "x");
+    await hub.publish("odd/bom%EF%BB%BF", "x");
+    await hub.publish("%20", "x");
+    await bench.open("topics?prefix=odd/");
+    await row("#topics-table", "odd/⟨U+202E⟩live").waitFor();
+    await row("#topics-table", "odd/bom⟨U+FEFF⟩").waitFor();
+    await bench.field("Begins with").fill(" ");
+    await page.getByText("1 topic that begins with ␣.").waitFor();
+    await page.getByRole("link", { name: "␣", exact: true }).click();
+    await page.locator("#topic-detail h2").getByText("␣", { exact: true }).waitFor();
+    await page.getByRole("link", { name: "Watch its events" }).click();
+    await page.locator("#state[data-state=open]").waitFor();
+    await hub.publish("%20", "seen \u202e here");
+    const event = page.locator("#events li").first();
+    await event.getByText("seen ⟨U+202E⟩ here").waitFor();
+    assert.equal(await event.locator(".topic").textContent(), "␣");
+  });
+
   test("sorts by any column, and says by which", async () => {
     const { page, hub } = bench;
     for (let n = 0; n < 3; n += 1) await hub.publish("sort/many", "x");
@@ -71,6 +91,30 @@ describe("the view of topics", () => {
 });
 
 describe("the view of sessions", () => {
+  test("has those furthest behind of all, and says how many there are", async () => {
+    const { page, hub, topic } = bench;
+    await Promise.all(Array.from({ length: 210 }, () => bench.read(`topic=${topic}`)));
+    // The last to come stands behind all others in the order of places.
+    await bench.read(`topic=${topic}&max_rate=0.01`);
+    for (let n = 0; n < 3; n += 1) await hub.publish(topic, String(n));
+    await bench.open(`sessions?topic=${topic}`);
+    await page.getByText("211 sessions found; the 200 furthest behind are shown, and a column sorts these.").waitFor();
+    const first = page.locator("#sessions-table tbody tr").first();
+    await until("the slow one stands first", async () => /waits for its turn/.test((await first.textContent()) ?? ""));
+    await first.getByText("from 127.0.0.1").waitFor();
+    await page.getByRole("button", { name: "Show more" }).click();
+    await page.getByText("211 sessions found.").waitFor();
+  });
+
+  test("says that a session is not there, and asks nothing of it", async () => {
+    const { page } = bench;
+    bench.expected = /status of 404/;
+    await bench.open("session/zzz?topic=a");
+    await page.getByText("There is no such session. It may have ended.").waitFor();
+    assert.ok(await page.getByRole("button", { name: "End this session" }).isDisabled());
+    assert.ok(await page.getByRole("button", { name: "Explain" }).isDisabled());
+  });
+
   test("lists those that read a topic, the slowest first, and sorts them", async () => {
     const { page, hub, topic } = bench;
     await Promise.all([1, 2, 3].map(() => bench.read(`topic=${topic}`)));
@@ -122,6 +166,10 @@ describe("the view of sessions", () => {
     bench.expected = /status of 404/;
     await page.getByRole("button", { name: "End it" }).click();
     await page.getByText("The session has ended.").waitFor();
+    await page.locator("#session-facts").getByText("ended", { exact: true }).waitFor();
+    assert.ok(await page.getByRole("button", { name: "End this session" }).isDisabled());
+    assert.ok(await page.getByRole("button", { name: "Explain" }).isDisabled());
+    assert.equal(await page.locator(".verdict").count(), 0);
     assert.deepEqual((await bench.ask(`/v1/admin/sessions?topic=${topic}/a`)).sessions, []);
   });
 });

@@ -188,7 +188,7 @@ describe("the page", () => {
 
   test("fits a phone: nothing is wider than the screen", async () => {
     const { page, hub, topic } = bench;
-    await page.setViewportSize({ width: 390, height: 844 });
+    await page.setViewportSize({ width: 320, height: 844 });
     await hub.publish(`${topic}/a-rather-long-name-of-a-topic/that-goes-on-and-on`, "x".repeat(300));
     for (const view of VIEWS) {
       await bench.open(view);

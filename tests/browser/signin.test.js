@@ -1,8 +1,10 @@
 // Signing in to the hub's page where the hub asks for rights.
 
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { createHmac } from "node:crypto";
 import { describe, test } from "node:test";
+import { BINARY } from "./support/hub.js";
 import { Bench } from "./support/page.js";
 import { until } from "./support/until.js";
 
@@ -65,6 +67,41 @@ describe("signing in", () => {
     assert.deepEqual(addresses.filter((each) => each.includes(good.slice(0, 20))), [], "no token in an address");
     await page.getByRole("navigation").getByRole("link", { name: "Sessions" }).click();
     await page.locator("#sessions-table tbody tr").filter({ hasText: "$hub/stats" }).waitFor();
+  });
+
+  test("tells a command that works, takes a whole header, and stands ready for either", async () => {
+    const { page } = bench;
+    await refused();
+    await until("the field has the focus", () => page.evaluate(() => document.activeElement?.id === "token"));
+    const command = (await page.locator("#token-command").textContent()) ?? "";
+    const [program, ...words] = command.replace("AUDIENCE", AUDIENCE).split(" ");
+    assert.equal(program, "headwater");
+    const made = execFileSync(BINARY, [...words, "--key", "main"], { env: { SECRET }, encoding: "utf8" });
+    await signIn(`Authorization: Bearer ${made.trim()}`);
+    await page.locator("#link[data-state=live]").waitFor();
+    await bench.says("#who", /for 7 h 59 min|for 8 h/);
+    // A link would bring no token along.
+    assert.ok(await page.locator("#metrics").isHidden());
+  });
+
+  test("asks for nothing until somebody signs in", async () => {
+    const { page } = bench;
+    await page.clock.install();
+    await refused();
+    await page.locator("#link[data-state=refused]").waitFor();
+    /** @type {string[]} */
+    const asked = [];
+    page.on("request", (request) => request.url().includes("/assets/") || asked.push(request.url()));
+    for (const view of ["Topics", "Sessions", "Overview"]) {
+      await page.getByRole("navigation").getByRole("link", { name: view }).click();
+      await page.clock.runFor(60_000);
+    }
+    assert.deepEqual(asked, []);
+    await signIn(token({}));
+    await until("it goes on", async () => {
+      await page.clock.runFor(1000);
+      return page.locator("#link[data-state=live]").isVisible();
+    });
   });
 
   test("keeps the token over a reload only where that was wanted", async () => {

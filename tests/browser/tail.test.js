@@ -141,13 +141,71 @@ describe("the view of events", () => {
     await page.getByText(/^Finished: /).waitFor();
   });
 
+  test("says at once that a topic is finished", async () => {
+    const { page, hub, topic } = bench;
+    await watch(topic);
+    // What the page says of the stream, from now on.
+    await page.locator("#state").evaluate((chip) => {
+      /** @type {any} */ (window).said = [];
+      new MutationObserver(() => /** @type {any} */ (window).said.push(chip.textContent)).observe(chip, { childList: true, characterData: true, subtree: true });
+    });
+    await hub.publish(topic, "the last", { final: "done" });
+    await page.getByText(/^Finished: /).waitFor();
+    assert.deepEqual(await page.evaluate(() => /** @type {any} */ (window).said), ["Closed"]);
+  });
+
+  test("lets an event that is read stay where it is", async () => {
+    const { page, hub, topic } = bench;
+    await watch(topic);
+    await hub.publish(topic, "read me");
+    const place = async () => (await row("read me").boundingBox())?.y;
+    await row("read me").locator("summary").click();
+    await row("read me").locator(".record dd").first().waitFor();
+    const before = await place();
+    for (let n = 0; n < 3; n += 1) await hub.publish(topic, `later ${n}`);
+    await page.getByText("4 received, 1 shown, 3 wait while you read").waitFor();
+    assert.equal(await place(), before);
+    await row("read me").locator("summary").click();
+    await row("later 2").waitFor();
+    // By keyboard, too.
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Shift+Tab");
+    await until("an event has the focus", () => page.evaluate(() => document.activeElement?.closest("#events") != null));
+    await hub.publish(topic, "while it has the focus");
+    await page.getByText("5 received, 4 shown, 1 wait while you read").waitFor();
+  });
+
+  test("tells a screen reader of the topic that is watched, and not of the one before", async () => {
+    const { page, hub, topic } = bench;
+    await watch(topic);
+    for (let n = 0; n < 5; n += 1) await hub.publish(topic, String(n));
+    await page.getByText(/^5 received/).waitFor();
+    await watch(`${topic}/quiet`);
+    await hub.publish(`${topic}/quiet`, "one");
+    await bench.says("#spoken", /^1 new event, 1 in all$/);
+  });
+
+  test("keeps a long type from filling the page", async () => {
+    const { hub, topic } = bench;
+    await watch(topic);
+    await hub.publish(topic, "x", { event: "t".repeat(500) });
+    await row("ttt").waitFor();
+    assert.ok(((await row("ttt").boundingBox())?.height ?? 999) < 80);
+  });
+
   test("says why a watch is refused", async () => {
     const { page } = bench;
     bench.expected = /status of 4/;
     await bench.field("Topic or pattern").fill("no//topic");
     await page.getByRole("button", { name: "Watch", exact: true }).click();
+    const refusals = () => bench.metric("headwater_requests_refused_total");
     await page.locator("#state[data-state=closed]").waitFor();
     await bench.says("#state-note", /.{40,}/);
+    const before = await refusals();
+    await page.getByRole("button", { name: "Watch", exact: true }).click();
+    await until("it is refused again", async () => (await refusals()) > before);
+    await page.locator("#state[data-state=closed]").waitFor();
+    assert.equal(await refusals(), before + 1, "one request, one refusal");
   });
 
   test("comes back by itself after a proxy's 503", async () => {
