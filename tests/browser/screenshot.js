@@ -51,7 +51,7 @@ try {
   ending();
   const seconds = async () => {
     const up = (await page.locator("#figure-uptime .value").textContent()) ?? "";
-    const [, minutes = "0", rest = "0"] = /^(?:(\d+) min )?(\d+) s/.exec(up) ?? [];
+    const [, minutes = "0", rest = "0"] = /^(?:(\d+) min ?)?(?:(\d+) s)?/.exec(up) ?? [];
     return 60 * Number(minutes) + Number(rest);
   };
   for (let waited = 0; waited < SECONDS; waited = await seconds()) await until("another second has passed", changes(seconds));

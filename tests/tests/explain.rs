@@ -45,7 +45,7 @@ fn every_step_says_what_is_decided_and_by_which_rule() {
             step("subscribe", true, "\"orders/**\" of the credential"),
             step("subscribe", true, "\"orders/**\" of the credential"),
             step("subscribe", false, "no-right-to-subscribe"),
-            step("subscribe", false, "no-right-to-subscribe"),
+            step("subscribe", false, "no-right-to-admin"),
             step("subscribe", false, "malformed"),
             step("publish", true, "\"orders/*\" of the credential"),
             step("publish", false, "no-right-to-publish"),
