@@ -209,6 +209,17 @@ test("what is loaded beside the first request does not come at once: events are 
   await stage.context.unroute("**/client/beside.js");
 });
 
+test("what an option needs and does not load at first is asked for again", async () => {
+  let missing = 2;
+  await stage.context.route("**/client/extras.js", (route) => (missing-- > 0 ? route.abort() : route.continue()));
+  const { tab } = await open(stage.hub.url, { share: true });
+  const states = await tab.evaluate(() => window.states);
+  assert.equal(states.filter((state) => state === "waiting unreachable").length, 2, `${states}`);
+  await publish();
+  await saw(tab);
+  await stage.context.unroute("**/client/extras.js");
+});
+
 // BRW-06: what sharing is for.
 test("eight tabs with a stream each: six receive, and one more as soon as one of them is closed", async () => {
   const tabs = [];

@@ -5,7 +5,7 @@
 
 import { delay } from "./backoff.js";
 import { knownIds } from "./known.js";
-import { FOREVER, request } from "./request.js";
+import { authorized, FOREVER, request } from "./request.js";
 import { readStream } from "./stream.js";
 
 /** @import { credential } from "./credential.js" */
@@ -76,7 +76,7 @@ export class Engine {
   /** @type {State} */
   state = { name: "connecting" };
   /** The last id received: where the next attempt goes on. */
-  lastEventId = "";
+  lastEventId;
   /** The reconnection time of the stream, in milliseconds. */
   retry = 0;
   /** Until when bytes have to come, in milliseconds. */
@@ -112,10 +112,12 @@ export class Engine {
   /** @type {Tabs | undefined} */
   tabs;
 
+  /** What only some options ask for has to be loaded. */
+  #extras;
   /** Ends everything for good. */
   #end = new AbortController();
   /** When this connection was opened, as `performance.now` says. */
-  #opened = NaN;
+  #opened = 0;
   /** @type {Closing | undefined} the closing event of this stream */
   #closing;
   /** Ends the attempt, or the waiting. */
@@ -128,14 +130,17 @@ export class Engine {
    * @throws {TypeError} when no request can be made of the address and the options
    */
   constructor(url, options, sink) {
-    const { body, method = body == null ? "GET" : "POST", headers, credentials, transport = "auto", signal } = options;
-    /** @type {RequestInit} */
-    this.init = { method, body, headers, credentials, cache: "no-store" };
-    // What is wrong with them is said here and not after every attempt.
-    this.url = new URL(new Request(url, this.init).url);
+    const { body, method = body == null ? "GET" : "POST", credentials, transport = "auto", signal } = options;
+    const { lastEventId = "", store, share, refresh } = options;
     this.options = options;
     this.sink = sink;
     this.token = options.token;
+    this.lastEventId = lastEventId;
+    this.#extras = store || share || refresh;
+    /** @type {RequestInit} */
+    this.init = { method, body, credentials, cache: "no-store" };
+    // What is wrong with them is said here and not after every attempt.
+    this.url = new URL(new Request(url, { ...this.init, headers: authorized(this) }).url);
     /** Whether long poll may take the place of streams; a request with a body is not made twice. */
     this.auto = transport === "auto" && method === "GET";
     signal?.addEventListener("abort", () => this.close(), { signal: this.#end.signal });
@@ -218,9 +223,6 @@ export class Engine {
   }
 
   async #run() {
-    const { lastEventId = "", store, share, refresh } = this.options;
-    this.lastEventId = lastEventId;
-    if (store || refresh || share) await (await import("./extras.js")).prepare(this);
     // Whoever closes it right away, also behind an `await`, makes no request.
     await null;
     while (!this.#end.signal.aborted) {
@@ -241,6 +243,11 @@ export class Engine {
     // A stream is next, unless this goes well.
     this.polling = false;
     try {
+      if (this.#extras) {
+        await (await import("./extras.js")).prepare(this);
+        this.#extras = undefined;
+        return { again: true };
+      }
       await this.credential?.ended(this.#closing?.reason);
       this.#closing = undefined;
       signal.throwIfAborted();

@@ -14,7 +14,10 @@ import { SubscriptionError } from "./error.js";
  * @typedef {Options & {withCredentials?: boolean, persistent?: boolean}} Init
  */
 
-const EVENTS = /** @type {const} */ (["open", "message", "error"]);
+/**
+ * @template {Event} E
+ * @typedef {((this: EventSource, event: E) => unknown) | null} Handler
+ */
 
 class EventSource extends EventTarget {
   static CONNECTING = /** @type {const} */ (0);
@@ -28,7 +31,7 @@ class EventSource extends EventTarget {
   #withCredentials;
   #persistent;
   #engine;
-  /** @type {Record<string, {value: unknown, handleEvent: (event: Event) => void}>} */
+  /** @type {Record<string, {value: any, handleEvent: (event: Event) => void}>} */
   #handlers = {};
 
   /**
@@ -39,7 +42,7 @@ class EventSource extends EventTarget {
    */
   constructor(url, init = {}) {
     super();
-    if (!arguments.length || typeof (init ?? {}) !== "object") throw new TypeError("an address is needed, and options are an object");
+    if (!arguments.length || typeof (init ?? {}) !== "object") throw new TypeError("needs an address, and options are an object");
     const { withCredentials, persistent = false, ...options } = init ?? {};
     this.#withCredentials = !!withCredentials;
     this.#persistent = persistent;
@@ -71,6 +74,33 @@ class EventSource extends EventTarget {
 
   get withCredentials() {
     return this.#withCredentials;
+  }
+
+  /** @type {Handler<Event>} */
+  get onopen() {
+    return this.#handlers.open?.value ?? null;
+  }
+
+  set onopen(value) {
+    this.#handle("open", value);
+  }
+
+  /** @type {Handler<MessageEvent<string>>} of the events without a type */
+  get onmessage() {
+    return this.#handlers.message?.value ?? null;
+  }
+
+  set onmessage(value) {
+    this.#handle("message", value);
+  }
+
+  /** @type {Handler<Event>} */
+  get onerror() {
+    return this.#handlers.error?.value ?? null;
+  }
+
+  set onerror(value) {
+    this.#handle("error", value);
   }
 
   /** Ends it for good; nothing is dispatched any more. */
@@ -152,22 +182,10 @@ class EventSource extends EventTarget {
 
   static {
     const { defineProperty } = Object;
-    for (const type of EVENTS) {
-      defineProperty(this.prototype, `on${type}`, {
-        /** @this {EventSource} */
-        get() {
-          return this.#handlers[type]?.value ?? null;
-        },
-        /** @this {EventSource} */
-        set(value) {
-          this.#handle(type, value);
-        },
-        configurable: true,
-        enumerable: true,
-      });
-    }
     // As Web IDL makes them.
-    for (const name of ["url", "readyState", "withCredentials", "close"]) defineProperty(this.prototype, name, { enumerable: true });
+    for (const name of ["url", "readyState", "withCredentials", "close", "onopen", "onmessage", "onerror"]) {
+      defineProperty(this.prototype, name, { enumerable: true });
+    }
     for (const name of /** @type {const} */ (["CONNECTING", "OPEN", "CLOSED"])) {
       const constant = { value: this[name], enumerable: true, writable: false, configurable: false };
       defineProperty(this, name, constant);

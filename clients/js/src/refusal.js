@@ -39,13 +39,14 @@ async function problem(response) {
   const reader = response.body?.getReader();
   const decoder = new TextDecoder();
   let text = "";
-  while (reader && text.length < MOST) {
-    const { done, value } = await reader.read();
-    if (done) break;
-    text += decoder.decode(value, { stream: true });
-  }
-  reader?.cancel().catch(() => {});
+  // Whatever becomes of the text, the status has said what counts.
   try {
+    while (reader && text.length < MOST) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      text += decoder.decode(value, { stream: true });
+    }
+    reader?.cancel().catch(() => {});
     const { detail, title } = JSON.parse(text);
     return `: ${detail ?? title}`;
   } catch {

@@ -21,7 +21,7 @@ export function saver(store, key) {
     try {
       return await act();
     } catch (error) {
-      console.warn(`headwater: the cursor of ${key} could not be stored:`, error);
+      console.warn(`headwater: the store of the cursor of ${key} failed:`, error);
     }
   };
   return {

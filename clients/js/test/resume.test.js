@@ -123,3 +123,14 @@ test("a subscription that is closed in any state leaves the process free to end"
   assert.equal(Buffer.concat(text).toString(), "Set(1) { 'aborted' }\n");
   for (const server of [hung, open, refused]) await server.close();
 });
+
+test("a refusal whose problem document never ends is a refusal all the same", async () => {
+  const server = await serve((_, response) => response.writeHead(400, { "Content-Type": "application/problem+json" }).write("{"));
+  const subscription = subscribe(server.url, { connectTimeout: 300 });
+  await assert.rejects(subscription[Symbol.asyncIterator]().next(), { reason: "rejected", status: 400 });
+  await server.close();
+});
+
+test("a token that no header can hold is refused at once", () => {
+  assert.throws(() => subscribe("http://127.0.0.1:9", { token: "a\nb" }), TypeError);
+});

@@ -57,6 +57,6 @@ test("a store that fails is reported, and the stream goes on", async (t) => {
   }
   assert.deepEqual(data, ["1", "2", "3"]);
   await until("the load and a save were reported", () => warn.mock.callCount() >= 2);
-  assert.match(`${warn.mock.calls[0].arguments}`, /could not be stored.*full/);
+  assert.match(`${warn.mock.calls[0].arguments}`, /failed.*full/);
   await server.close();
 });

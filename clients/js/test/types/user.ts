@@ -2,6 +2,7 @@
 
 import { decode, memoryStore, subscribe, SubscriptionError, type Item, type State, type Store } from "headwater";
 import { Decoder } from "headwater/decode";
+import { EventSource } from "headwater/eventsource";
 
 const store: Store = memoryStore();
 const subscription = subscribe("https://hub.example/v1/events?topic=a", {
@@ -25,6 +26,10 @@ export async function main(): Promise<string[]> {
   }
   for await (const event of decode(await fetch("/answer"))) seen.push(event.id);
   for (const event of new Decoder({ maxEvent: 9 }).push(new Uint8Array())) seen.push(event.id);
+  const source = new EventSource("/v1/events?topic=a");
+  source.onopen = () => seen.push("open");
+  source.onmessage = ({ data, lastEventId }) => seen.push(data, lastEventId);
+  source.onerror = null;
   // @ts-expect-error there is no such transport
   subscribe("/", { transport: "pigeon" });
   return seen;
