@@ -47,7 +47,11 @@ fn fanout_delivers_every_event_to_every_reader() {
     has(&outcome, &["latency_p50_us", "latency_p999_us", "last_reader_max_us", "server_cpu_us_per_delivery"]);
     has(&outcome, &["events_per_second", "publish_p99_us", "resident_bytes", "deliveries_per_second"]);
     let figures = &outcome["targets"][0]["median"];
-    assert_eq!(figures["deliveries"].as_f64(), figures["events_published"].as_f64().map(|events| events * 10.0));
+    // Whether all came is checked by the readers. Figures count what happens while it is measured, and at either end of that time an
+    // event of each topic may be answered within it and delivered outside, or the other way round.
+    let (published, delivered) =
+        (figures["events_published"].as_f64().unwrap(), figures["deliveries"].as_f64().unwrap());
+    assert!((delivered / 10.0 - published).abs() <= 6.0, "{published} events, {delivered} deliveries");
     assert_eq!(outcome["settings"]["readers"], 30);
 }
 

@@ -257,7 +257,7 @@ fn t15_presence_is_the_administrators() {
         let forbidden = client.send(&bearer(Request::get(&path), &other)).expect(403).json();
         assert_eq!(forbidden["reason"], "no-right-to-admin");
         let watched = Request::get(&format!("/v1/events?topic=$hub/presence/{topic}"));
-        assert_eq!(client.send(&bearer(watched, &other)).expect(403).json()["reason"], "no-right-to-subscribe");
+        assert_eq!(client.send(&bearer(watched, &other)).expect(403).json()["reason"], "no-right-to-admin");
         assert_eq!(client.send(&as_admin(Request::post(&path, "x"))).expect(405).header("allow"), Some("GET, HEAD"));
     }
     let bad = client.send(&as_admin(Request::get("/v1/topics/rooms/1/presence?limit=0"))).expect(400).json();
