@@ -31,6 +31,8 @@ const TOPICS = ["$hub/stats", "$hub/sessions", "$hub/log"];
 const TOTALS = /** @type {const} */ (["events", "deliveries", "bytes_out", "opened", "gaps", "refused", "failed"]);
 /** A refused stream is tried again after so long, in case rights or settings change. */
 const AGAIN_MS = 10_000;
+/** Longest wait for a hub that does not answer. */
+const MOST_WAIT_MS = 10_000;
 /** Figures come every second; after so long without any the page says so. */
 const SILENT_MS = 4000;
 /** How far back the page asks at first, in seconds. */
@@ -60,6 +62,8 @@ export class Live {
   /** @type {{close: () => void} | null} */
   #stream = null;
   #again = 0;
+  /** Streams lost in a row. */
+  #losses = 0;
   #open = false;
   /** When the stream was opened, or last brought figures. */
   #heard = 0;
@@ -103,6 +107,7 @@ export class Live {
   #take(topic, data) {
     const said = JSON.parse(data);
     this.#heard = Date.now();
+    this.#losses = 0;
     this.onlink("live", "Live");
     if (topic === "$hub/stats") this.#count(said);
     else if (topic === "$hub/sessions") this.#measure(said);
@@ -146,7 +151,11 @@ export class Live {
     if (this.#open || state.name === "connecting") return;
     if (state.name === "waiting") {
       this.onlink("lost", `No answer (${state.reason})`);
-      this.#again = setTimeout(() => this.#connect(), state.delayMs);
+      // Without a network, or asleep, the client knows best when to come back.
+      if (state.reason === "offline") return;
+      // Else it would come back by itself, with its id.
+      this.#stream?.close();
+      this.#again = setTimeout(() => this.#connect(), Math.min(MOST_WAIT_MS, (state.delayMs ?? 0) * 2 ** this.#losses++));
     } else {
       this.onlink("refused", refusal ? `Refused: ${refusal.title}` : "Closed");
       if (!credential.refused) this.#again = setTimeout(() => this.start(), AGAIN_MS);
